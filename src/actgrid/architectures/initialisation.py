@@ -1,0 +1,23 @@
+"""PyTorch's default initialisation, drawn from a generator that is handed over."""
+
+import math
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, generator: torch.Generator) -> nn.Module:
+    """Weights and biases of Linear and Conv2d from U(-b, b), b = 1/sqrt(fan_in), in place.
+
+    That is torch's default (Kaiming uniform with a = sqrt(5)). Other layers keep their constant
+    start (BatchNorm: 1 and 0). Layers are drawn in the order of model.modules(), so that networks
+    that differ only in their activation start from the same weights.
+    """
+    for layer in model.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            layer.weight.uniform_(-bound, bound, generator=generator)
+            if layer.bias is not None:
+                layer.bias.uniform_(-bound, bound, generator=generator)
+    return model

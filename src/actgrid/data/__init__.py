@@ -1,0 +1,71 @@
+"""Prepared data sets: names, and reading them back; needs numpy only, never the network."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# data set -> the module that says what it holds and where it comes from
+DATASETS = {
+    "fashion_mnist": "actgrid.data.fashion_mnist",
+}
+
+ARRAYS = ("train_x", "train_y", "test_x", "test_y")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One prepared data set; the arrays are read-only memory maps.
+
+    train_x, test_x: inputs, for images (N, C, H, W) uint8, 0 to 255.
+    train_y, test_y: (N,) uint8, index into classes.
+    sha256: fingerprint() of the four arrays.
+    """
+
+    name: str
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+    classes: tuple[str, ...]
+    sha256: str
+
+
+def load(folder):
+    """Read a prepared folder (four .npy files and meta.json) and verify its content.
+
+    Raises ValueError when a file is missing, cut short, or not what meta.json says.
+    """
+    folder = Path(folder)
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+        name, classes, expected = meta["name"], tuple(meta["classes"]), meta["sha256"]
+        arrays = {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in ARRAYS}
+        found = fingerprint(arrays)
+    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+        raise _unusable(folder, f"{type(error).__name__}: {error}") from error
+    if found != expected:
+        raise _unusable(folder, f"the arrays have sha256 {found}, meta.json says {expected}")
+    return Dataset(name=name, **arrays, classes=classes, sha256=found)
+
+
+def fingerprint(arrays):
+    """sha256 (hex) over the four arrays in the order of ARRAYS.
+
+    Each counts with one line "name dtype shape", then its values in C order.
+    """
+    digest = hashlib.sha256()
+    for key in ARRAYS:
+        array = np.ascontiguousarray(arrays[key])
+        digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _unusable(folder, reason):
+    return ValueError(
+        f"prepared data in {folder} cannot be used: {reason}. "
+        "Remove that folder and prepare the data set again (DATA.md says how)."
+    )

@@ -1,0 +1,123 @@
+"""The heavy downloaders, torchvision and openml, run as a child process that can be killed.
+
+`python -m actgrid.data.child torchvision FashionMNIST` writes the files into the current folder.
+While it gets on (bytes received, or processor time used) it lengthens the file `progress`;
+the parent kills it when that stops. It prints one line when it fails.
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from actgrid.data import idx
+
+NO_SPACE = 28  # exit status when the disk is full
+CONNECT_SECONDS = 6  # where a library sets no limit of its own
+_received = [0]  # bytes
+
+
+def torchvision(name):
+    """Download the four files of torchvision.datasets.<name> from its mirrors."""
+    import torchvision
+    from torchvision.datasets.utils import download_url
+
+    kind = getattr(torchvision.datasets, name)
+    for filename, md5 in kind.resources:
+        failures = []
+        for mirror in kind.mirrors:
+            try:
+                download_url(mirror + filename, ".", filename, md5)
+                break
+            except (OSError, RuntimeError) as error:
+                if disk_full(error):
+                    raise
+                failures.append(f"{mirror}{filename}: {error}")
+        else:
+            raise RuntimeError("; ".join(failures))
+
+
+def openml(number, n_train):
+    """Rebuild the four IDX files from an OpenML data set of images, training rows first."""
+    import openml
+
+    openml.config.set_retry_policy("human", 1)
+    found = openml.datasets.get_dataset(
+        int(number), download_data=True, download_qualities=False, download_features_meta_data=False
+    )
+    x, y, _, _ = found.get_data(target=found.default_target_attribute)
+    images, labels = as_bytes(x), as_bytes(y)
+    side = int(images.shape[1] ** 0.5)
+    images = images.reshape(-1, side, side)
+    n = int(n_train)
+    parts = {"train_x": images[:n], "test_x": images[n:],
+             "train_y": labels[:n], "test_y": labels[n:]}  # fmt: skip
+    for key, name in idx.MNIST_FILES.items():
+        Path(name).write_bytes(idx.build(parts[key]))
+
+
+def as_bytes(table):
+    """Table of numbers or digits -> uint8 array; ValueError if a value does not fit."""
+    values = np.asarray(table).astype(np.float64)
+    if not ((values >= 0) & (values <= 255) & (values % 1 == 0)).all():
+        raise ValueError("values are not whole numbers from 0 to 255")
+    return values.astype(np.uint8)
+
+
+def disk_full(error):
+    """True if the error, or one that led to it, says that the disk or the quota is full."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def count_received(kind):
+    """Make a socket class count the bytes that it receives."""
+    plain = kind.recv_into
+
+    def recv_into(self, *args, **kwargs):
+        size = plain(self, *args, **kwargs)
+        _received[0] += size
+        return size
+
+    kind.recv_into = recv_into
+
+
+def show_progress(parent, every=0.5):
+    """Lengthen the file `progress` while bytes arrive or work is done; end with the parent."""
+    before, used = _received[0], time.process_time()
+    while True:
+        time.sleep(every)
+        if os.getppid() != parent:
+            os._exit(1)
+        if _received[0] > before or time.process_time() > used + 0.05:
+            before, used = _received[0], time.process_time()
+            with contextlib.suppress(OSError), open("progress", "a") as file:
+                file.write(".")
+
+
+def main(origin, *arguments):
+    """Run one origin in the current folder; the exit status for the parent."""
+    socket.setdefaulttimeout(CONNECT_SECONDS)
+    for kind in (socket.socket, ssl.SSLSocket):
+        count_received(kind)
+    threading.Thread(target=show_progress, args=(os.getppid(),), daemon=True).start()
+    try:
+        {"torchvision": torchvision, "openml": openml}[origin](*arguments)
+    except Exception as error:  # whatever the libraries raise, the next source is tried
+        print("\n" + " ".join(f"{type(error).__name__}: {error}".split()), file=sys.stderr)
+        return NO_SPACE if disk_full(error) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,26 @@
+"""How a run trains: a frozen record of optimizer, batches, epochs and precision; free of torch."""
+
+from dataclasses import dataclass
+
+OPTIMIZERS = ("sgd",)
+LOSSES = ("cross_entropy",)
+PRECISIONS = ("float32",)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One study's training protocol; the schema of config.yaml describes and checks each field.
+
+    `train_examples` and `test_examples` take the first so many of the data set, None all of it.
+    """
+
+    optimizer: str
+    learning_rate: float
+    momentum: float
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    loss: str
+    precision: str
+    train_examples: int | None = None
+    test_examples: int | None = None

@@ -1,0 +1,53 @@
+"""Where a result comes from: commit, versions, hardware."""
+
+import importlib.metadata
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+PACKAGES = ("actgrid", "torch", "numpy")
+
+
+def provenance(device) -> dict:
+    """Commit and whether it was clean (None outside a git checkout), versions, hardware, time."""
+    commit = _git("rev-parse", "HEAD")
+    return {
+        "commit": commit,
+        "clean": None if commit is None else not _git("status", "--porcelain", "-uno"),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "processor": processor(),
+        "device": device_name(device),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def device_name(device) -> str:
+    """ "cpu", or the GPU's product name."""
+    if device.type != "cuda":
+        return str(device)
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
+def processor() -> str:
+    """The processor's model name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _git(*arguments):
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, timeout=30
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

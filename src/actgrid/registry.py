@@ -1,0 +1,42 @@
+"""Look names up in plain-dict registries; free of torch, so that a dry run stays fast."""
+
+import ast
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+
+class UnknownName(ValueError):
+    """A name that is in no registry; the message lists the known ones and the nearest."""
+
+
+def nearest(name: str, known) -> str:
+    """A hint such as `; did you mean 'relu'?`, empty when nothing known comes close."""
+    match = get_close_matches(str(name), [str(k) for k in known], n=1)
+    return f"; did you mean {match[0]!r}?" if match else ""
+
+
+def require(kind: str, name: str, known) -> None:
+    """Raise UnknownName unless `name` is one of `known`."""
+    if name not in known:
+        listed = ", ".join(sorted(map(str, known)))
+        raise UnknownName(f"unknown {kind} {name!r}{nearest(name, known)} Known: {listed}.")
+
+
+def load(kind: str, name: str, modules: dict[str, str], package: str):
+    """The object `name` from the module of `package` that `modules` says defines it."""
+    require(kind, name, modules)
+    return getattr(import_module(f"{package}.{modules[name]}"), name)
+
+
+def signature(name: str, modules: dict[str, str], package: str) -> tuple[list[str], list[str]]:
+    """Arguments that the function `name` takes, and those that it needs, read from its source.
+
+    The module is not imported: it would bring torch.
+    """
+    spec = find_spec(f"{package}.{modules[name]}")
+    tree = ast.parse(Path(spec.origin).read_text())
+    (function,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+    takes = [argument.arg for argument in function.args.args]
+    return takes, takes[: len(takes) - len(function.args.defaults)]

@@ -1,0 +1,100 @@
+# Checks the config, expands it to runs, and holds the small helpers of the rules.
+import re
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+from actgrid import grid
+from actgrid.activations import ACTIVATIONS
+from actgrid.architectures import ARCHITECTURES
+from actgrid.config import ConfigError, check
+
+try:
+    check(config, yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()))
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+RUNS = grid.expand(config)
+PAIRS = grid.pairs(config)
+
+
+wildcard_constraints:
+    dataset="|".join(sorted({re.escape(run.dataset) for run in RUNS})),
+    architecture="|".join(sorted({re.escape(run.architecture) for run in RUNS})),
+    activation="|".join(sorted({re.escape(run.activation) for run in RUNS})),
+    seed="[0-9]+",
+    extension="pdf|svg|png",
+
+
+def modules(*names):
+    """Source files of the package that a rule's result depends on: edited, they rerun it."""
+    return [f"src/actgrid/{name}.py" for name in names]
+
+
+def get_run_source(wildcards):
+    """Modules that one run's numbers depend on; registries of names are left out."""
+    function = config["activations"][wildcards.activation]["function"]
+    return modules(
+        "experiment",
+        "training",
+        "optimizers",
+        "metrics",
+        "protocol",
+        "architectures/initialisation",
+        f"architectures/{ARCHITECTURES[wildcards.architecture]}",
+        f"activations/{ACTIVATIONS[function]}",
+    )
+
+
+def get_settings(wildcards):
+    """The slice of the config that one run's numbers depend on."""
+    study = PAIRS[wildcards.dataset, wildcards.architecture]
+    return grid.settings(config, study, wildcards.activation)
+
+
+def get_runs(name):
+    """Input function: the files `name` of all runs of a (dataset, architecture) pair."""
+
+    def of_pair(wildcards):
+        pair = (wildcards.dataset, wildcards.architecture)
+        chosen = [run for run in RUNS if (run.dataset, run.architecture) == pair]
+        return [f"<results>/runs/{run.path}/{name}" for run in chosen]
+
+    return of_pair
+
+
+def get_study(wildcards):
+    """The study that a (dataset, architecture) pair belongs to."""
+    return PAIRS[wildcards.dataset, wildcards.architecture]
+
+
+def of_pairs(pattern):
+    """`pattern` filled with every (dataset, architecture) pair of the grid."""
+    return [pattern.format(dataset=dataset, architecture=name) for dataset, name in PAIRS]
+
+
+def get_published():
+    """The tables of published results that the grid's studies name."""
+    studies = config["studies"].values()
+    return sorted({study["published"] for study in studies if "published" in study})
+
+
+def get_figures():
+    """Every figure of the report, without extension."""
+    figures = ["<figures>/activations"]
+    for kind in ("final_epoch", "learning_curves"):
+        figures += of_pairs(f"<figures>/{{dataset}}/{{architecture}}/{kind}")
+    return figures + (["<figures>/published"] if get_published() else [])
+
+
+def get_final_output():
+    """What `snakemake` without a target makes."""
+    tables = ["runs", "epochs", "final_epoch"]
+    datasets = sorted({run.dataset for run in RUNS})
+    return [
+        *(f"<results>/{name}.csv" for name in tables),
+        *(f"<results>/{dataset}.ods" for dataset in datasets),
+        *(f"{figure}.pdf" for figure in get_figures()),
+        *(f"report/report.{extension}" for extension in ("md", "tex", "pdf", "html")),
+    ]

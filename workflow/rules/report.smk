@@ -1,0 +1,1 @@
+# From tables and figures to the report.
