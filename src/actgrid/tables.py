@@ -1,0 +1,171 @@
+"""The results of one data set as a styled spreadsheet (ODS): summary, a sheet per architecture."""
+
+import io
+import math
+import zipfile
+from collections.abc import Iterator
+
+import pandas as pd
+from odf import config, number, style, table, text
+from odf.element import Element
+from odf.opendocument import OpenDocument, OpenDocumentSpreadsheet
+
+from actgrid import scores
+
+# spreadsheet heading: (column of the frame, cell style)
+SUMMARY = {
+    "architecture": ("architecture", "plain"),
+    "activation": ("activation", "plain"),
+    "runs": ("n", "plain"),
+    "diverged runs": ("failures", "plain"),
+    "test accuracy": ("test_accuracy_mean", "percent"),
+    "95 % interval from": ("test_accuracy_low", "percent"),
+    "to": ("test_accuracy_high", "percent"),
+    "training accuracy": ("train_accuracy_mean", "percent"),
+    "test loss": ("test_loss_mean", "four"),
+    "training loss": ("train_loss_mean", "four"),
+    "seconds per epoch": ("seconds_mean", "two"),
+}
+EPOCHS = {
+    "activation": ("activation", "plain"),
+    "epoch": ("epoch", "plain"),
+    "training accuracy": ("train_accuracy_mean", "percent"),
+    "training loss": ("train_loss_mean", "four"),
+    "test accuracy": ("test_accuracy_mean", "percent"),
+    "test loss": ("test_loss_mean", "four"),
+    "seconds": ("seconds_mean", "two"),
+}
+BOLD_COLUMN = "test accuracy"
+DECIMALS = {"plain": 0, "two": 2, "four": 4, "percent": 2}
+WIDEST = 30  # characters of a column
+
+
+def workbook(epochs: pd.DataFrame, final: pd.DataFrame, dataset: str) -> bytes:
+    """The ODS file of one data set: `summary`, then a sheet per architecture in config order.
+
+    summary: the final epoch of every cell, the best mean test accuracy of each architecture bold.
+    A sheet: activation, epoch, and means over the good runs of accuracies, losses and seconds.
+    final: as `scores.summarise(epochs)`. The same frames give the same bytes. Raises ValueError for
+    a data set without rows.
+    """
+    final = final[final["dataset"] == dataset]
+    if final.empty:
+        raise ValueError(f"no result for the data set {dataset!r} in the final table")
+    means = scores.epoch_means(epochs[epochs["dataset"] == dataset])
+    best = final.groupby("architecture")["test_accuracy_mean"].transform("max")
+    document = OpenDocumentSpreadsheet()
+    _add_styles(document)
+    bold = (final["test_accuracy_mean"] == best).tolist()
+    document.spreadsheet.addElement(_sheet("summary", final, SUMMARY, bold))
+    architectures = list(final["architecture"].unique())
+    for name in architectures:
+        rows = means[means["architecture"] == name]
+        document.spreadsheet.addElement(_sheet(name, rows, EPOCHS))
+    _freeze_first_row(document, ["summary", *architectures])
+    return _with_fixed_dates(document)
+
+
+def _sheet(
+    name: str, frame: pd.DataFrame, columns: dict[str, tuple[str, str]], bold: list[bool] = ()
+) -> Element:
+    sheet = table.Table(name=name)
+    for heading, (column, _) in columns.items():
+        longest = max([len(heading), *(len(str(v)) for v in frame[column] if isinstance(v, str))])
+        sheet.addElement(table.TableColumn(stylename=f"width{min(longest, WIDEST)}"))
+    sheet.addElement(_row(_cell(heading, "header") for heading in columns))
+    for index, (_, values) in enumerate(frame.iterrows()):
+        is_bold = index < len(bold) and bold[index]
+        sheet.addElement(_row(_cells(values, columns, is_bold)))
+    return sheet
+
+
+def _cells(values: pd.Series, columns: dict[str, tuple[str, str]], bold: bool) -> Iterator[Element]:
+    for heading, (column, kind) in columns.items():
+        marked = bold and heading == BOLD_COLUMN
+        yield _cell(values[column], f"{kind}-bold" if marked else kind)
+
+
+def _row(cells: Iterator[Element]) -> Element:
+    row = table.TableRow()
+    for cell in cells:
+        row.addElement(cell)
+    return row
+
+
+def _cell(value: str | float, kind: str) -> Element:
+    """A cell that holds the full value; what is not finite becomes an empty cell."""
+    if isinstance(value, str):
+        cell = table.TableCell(valuetype="string", stylename=kind)
+        cell.addElement(text.P(text=value))
+        return cell
+    if not math.isfinite(value):
+        return table.TableCell(stylename=kind)
+    is_percent = kind.startswith("percent")
+    shown = f"{value:.2%}" if is_percent else f"{value:.{DECIMALS[kind]}f}"
+    cell = table.TableCell(
+        valuetype="percentage" if is_percent else "float", value=repr(float(value)), stylename=kind
+    )
+    cell.addElement(text.P(text=shown))
+    return cell
+
+
+def _add_styles(document: OpenDocument) -> None:
+    """Number formats, cell styles and column widths, by the names used above."""
+    add = document.automaticstyles.addElement
+    for kind in ("two", "four", "percent"):
+        add(_number_format(kind))
+        add(style.Style(name=kind, family="table-cell", datastylename=f"number-{kind}"))
+    add(style.Style(name="plain", family="table-cell"))
+    best = style.Style(name="percent-bold", family="table-cell", datastylename="number-percent")
+    best.addElement(style.TextProperties(fontweight="bold"))
+    add(best)
+    header = style.Style(name="header", family="table-cell")
+    header.addElement(style.TableCellProperties(backgroundcolor="#d9e2ec"))
+    header.addElement(style.TextProperties(fontweight="bold"))
+    add(header)
+    for characters in range(1, WIDEST + 1):
+        column = style.Style(name=f"width{characters}", family="table-column")
+        width = f"{0.6 + 0.2 * characters:.1f}cm"
+        column.addElement(style.TableColumnProperties(columnwidth=width))
+        add(column)
+
+
+def _number_format(kind: str) -> Element:
+    make = number.PercentageStyle if kind == "percent" else number.NumberStyle
+    form = make(name=f"number-{kind}")
+    form.addElement(number.Number(decimalplaces=DECIMALS[kind], minintegerdigits=1))
+    if kind == "percent":
+        form.addElement(number.Text(text="%"))
+    return form
+
+
+def _freeze_first_row(document: OpenDocument, sheets: list[str]) -> None:
+    """Keep the header row in view (ODF leaves this to the application's view settings)."""
+    items = config.ConfigItemSet(name="ooo:view-settings")
+    views = config.ConfigItemMapIndexed(name="Views")
+    view = config.ConfigItemMapEntry()
+    tables = config.ConfigItemMapNamed(name="Tables")
+    for name in sheets:
+        entry = config.ConfigItemMapEntry(name=name)
+        settings = {"VerticalSplitMode": 2, "VerticalSplitPosition": 1, "ActiveSplitRange": 2}
+        for key, value in {**settings, "PositionTop": 0, "PositionBottom": 1}.items():
+            kind = "int" if key.startswith(("Position", "VerticalSplitP")) else "short"
+            entry.addElement(config.ConfigItem(name=key, type=kind, text=str(value)))
+        tables.addElement(entry)
+    view.addElement(tables)
+    views.addElement(view)
+    items.addElement(views)
+    document.settings.addElement(items)
+
+
+def _with_fixed_dates(document: OpenDocument) -> bytes:
+    """The document's bytes, repacked with the zip entries dated 1980-01-01."""
+    packed, repacked = io.BytesIO(), io.BytesIO()
+    document.write(packed)
+    with zipfile.ZipFile(packed) as source, zipfile.ZipFile(repacked, "w") as target:
+        for entry in source.infolist():
+            fixed = zipfile.ZipInfo(entry.filename, date_time=(1980, 1, 1, 0, 0, 0))
+            fixed.compress_type = entry.compress_type
+            fixed.external_attr = entry.external_attr
+            target.writestr(fixed, source.read(entry))
+    return repacked.getvalue()

@@ -1,0 +1,168 @@
+"""Statistics over seeds and the comparison with published figures, against hand-worked numbers."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from actgrid import scores
+
+PUBLISHED = Path(__file__).parents[1] / "resources/published/custom_act_funcs_final_epoch.csv"
+
+
+def run(activation, seed, accuracies, status="ok", architecture="small"):
+    """Rows of one run: test accuracy as given, training accuracy 0.1 higher, loss 1 - accuracy."""
+    return [
+        ("s", "d", architecture, activation, seed, status, epoch)
+        + (value + 0.1, 0.9 - value, value, 1 - value, 10.0 * epoch)
+        for epoch, value in enumerate(accuracies, start=1)
+    ]
+
+
+def epochs_table(*runs):
+    columns = [*scores.RUN, "status", "epoch", "train_accuracy", "train_loss"]
+    columns += ["test_accuracy", "test_loss", "seconds"]
+    return pd.DataFrame([row for rows in runs for row in rows], columns=columns)
+
+
+@pytest.fixture
+def epochs():
+    return epochs_table(
+        run("tent", 0, [0.2, 0.70]),
+        run("tent", 1, [0.2, 0.72]),
+        run("tent", 2, [0.2, 0.77]),
+        run("hill", 0, [0.5, 0.6]),
+        run("hill", 1, [math.nan], status="diverged"),
+        run("bump", 0, [math.inf], status="diverged"),
+        run("bump", 1, [math.nan], status="diverged"),
+    )
+
+
+def test_t_interval_worked_by_hand(epochs):
+    tent = scores.summarise(epochs).set_index("activation").loc["tent"]
+    # mean 0.73; deviations -.03 -.01 .04: sd = sqrt(.0026 / 2); t(0.975, 2) = 4.302653 from a table
+    half = 4.302653 * math.sqrt(0.0013) / math.sqrt(3)
+    assert tent["n"] == 3 and tent["failures"] == 0
+    assert tent["test_accuracy_mean"] == pytest.approx(0.73)
+    assert tent["test_accuracy_sd"] == pytest.approx(math.sqrt(0.0013))
+    assert tent["test_accuracy_low"] == pytest.approx(0.73 - half, abs=1e-7)
+    assert tent["test_accuracy_high"] == pytest.approx(0.73 + half, abs=1e-7)
+    assert tent["train_accuracy_mean"] == pytest.approx(0.83)
+    assert tent["seconds_mean"] == pytest.approx(15)
+
+
+def test_interval_agrees_with_scipy_for_every_metric():
+    values = np.random.default_rng(0).uniform(0.6, 0.8, 5)
+    table = epochs_table(*(run("tent", seed, [value]) for seed, value in enumerate(values)))
+    row = scores.summarise(table).iloc[0]
+    for metric in scores.METRICS:
+        interval = stats.ttest_1samp(table[metric], 0).confidence_interval(0.95)
+        assert row[f"{metric}_low"] == pytest.approx(interval.low)
+        assert row[f"{metric}_high"] == pytest.approx(interval.high)
+
+
+def test_columns_order_and_cells_that_failed(epochs):
+    table = scores.summarise(epochs)
+    metrics = [f"{m}_{p}" for m in scores.METRICS for p in ("mean", "sd", "low", "high")]
+    assert list(table) == [*scores.CELL, "n", "failures", *metrics, "seconds_mean"]
+    assert list(table["activation"]) == ["tent", "hill", "bump"]  # not sorted
+    assert table[["n", "failures"]].to_numpy().tolist() == [[3, 0], [1, 1], [0, 2]]
+    one, none = table.iloc[1], table.iloc[2]
+    assert one["test_accuracy_mean"] == 0.6
+    assert one[["test_accuracy_sd", "test_accuracy_low", "test_loss_high"]].isna().all()
+    assert none[metrics].isna().all() and none["seconds_mean"] == 10
+
+
+def test_order_kept_when_every_run_failed_or_architectures_alternate():
+    bad = epochs_table(run("b", 0, [0.1], status="diverged"))
+    assert scores.summarise(bad)[["n", "failures"]].to_numpy().tolist() == [[0, 1]]
+    assert scores.epoch_means(bad).empty and scores.final_rows(bad).empty
+    mixed = epochs_table(
+        run("z", 0, [0.1], architecture="wide"),
+        run("a", 0, [0.1], architecture="narrow"),
+        run("a", 0, [0.1], architecture="wide"),
+    )
+    cells = scores.summarise(mixed)[["architecture", "activation"]]
+    assert cells.to_numpy().tolist() == [["wide", "z"], ["narrow", "a"], ["wide", "a"]]
+
+
+def test_final_rows_and_epoch_means(epochs):
+    pieces = pd.concat([epochs, epochs.assign(architecture="wide")])  # an index with duplicates
+    assert len(scores.final_rows(pieces)) == 8
+    assert scores.final_rows(epochs)["test_accuracy"].tolist() == [0.70, 0.72, 0.77, 0.6]
+    means = scores.epoch_means(epochs)
+    assert means["epoch"].tolist() == [1, 2, 1, 2] and means["n"].tolist() == [3, 3, 1, 1]
+    assert means["test_accuracy_mean"].to_numpy() == pytest.approx([0.2, 0.73, 0.5, 0.6])
+    last = means.iloc[1]
+    assert last["test_accuracy_low"] == scores.summarise(epochs)["test_accuracy_low"][0]
+    assert means["seconds_mean"].tolist() == [10, 20, 10, 20]
+
+
+def published_table(*rows):
+    columns = ["architecture", "activation", "train_accuracy_mean", "train_accuracy_std"]
+    return pd.DataFrame(rows, columns=[*columns, "test_accuracy_mean", "test_accuracy_std", "runs"])
+
+
+def test_compare_by_hand(epochs):
+    published = published_table(
+        ("small", "Tent", 0.83, 0.03, 0.75, 0.03, 5),
+        ("small", "Hill", 0.70, 0.01, 0.55, 0.01, 5),
+        ("small", "Bump", 0.70, 0.01, 0.60, 0.01, 5),  # all of ours diverged
+        ("other", "Tent", 0.83, 0.03, 0.75, 0.03, 5),  # no such architecture of ours
+    )
+    names = {"tent": "Tent", "hill": "Hill", "bump": "Bump"}
+    table = scores.compare(scores.summarise(epochs), published, names)
+    assert list(table) == scores.REPRODUCTION
+    assert table["metric"].tolist() == ["test_accuracy"] * 2 + ["train_accuracy"] * 2
+    tent, hill = table.iloc[0], table.iloc[1]
+    assert (tent["activation"], tent["published_as"]) == ("tent", "Tent")
+    assert tent["difference"] == pytest.approx(-0.02)  # ours - published
+    error = math.sqrt(0.0013 / 3 + 0.03**2 / 5)
+    assert tent["tolerance"] == pytest.approx(3 * error + 0.005) and tent["agrees"]
+    # one run of ours: the published sd stands in, 0.01 over 1 run and over 5 runs
+    assert math.isnan(hill["ours_sd"]) and hill["ours_n"] == 1 and hill["published_n"] == 5
+    assert hill["tolerance"] == pytest.approx(3 * math.sqrt(0.01**2 + 0.01**2 / 5) + 0.005)
+    assert hill["difference"] == pytest.approx(0.05) and not hill["agrees"]
+
+
+def test_compare_leaves_out_what_was_never_published(epochs):
+    table = scores.compare(scores.summarise(epochs), published_table(), {"tent": "Tent"})
+    assert table.empty and list(table) == scores.REPRODUCTION
+    assert scores.agreement(table).empty
+    assert list(scores.agreement(table)) == scores.AGREEMENT
+
+
+def test_agreement_by_hand():
+    reproduction = pd.DataFrame(
+        {
+            "architecture": ["a"] * 4 + ["b"] * 2,
+            "metric": "test_accuracy",
+            "ours_mean": [1.0, 2, 3, 4, 1, 2],
+            "published_mean": [2.0, 1, 4, 3, 1, 2],
+            "agrees": [True, True, True, False, False, False],
+        }
+    )
+    reproduction["difference"] = reproduction["ours_mean"] - reproduction["published_mean"]
+    first, second = scores.agreement(reproduction).to_dict("records")
+    assert (first["cells"], first["agree"], first["share"]) == (4, 3, 0.75)
+    assert first["mean_abs_difference"] == 1
+    assert first["rank_correlation"] == pytest.approx(1 - 6 * 4 / (4 * 15))  # 1 - 6 sum d^2/(n^3-n)
+    assert second["share"] == 0 and math.isnan(second["rank_correlation"])
+
+
+def test_the_authors_two_runs_against_each_other():
+    published = pd.read_csv(PUBLISHED)
+    table = scores.replicate_agreement(published).set_index("metric")
+    assert list(table["architecture"]) == ["resnet_norm"] * 2
+    first = published[published["architecture"] == "resnet_norm"]["test_accuracy_mean"]
+    second = published[published["architecture"] == "resnet_norm_replicate"]["test_accuracy_mean"]
+    apart = np.abs(first.to_numpy() - second.to_numpy())
+    row = table.loc["test_accuracy"]
+    assert row["cells"] == 20 and row["agree"] == 20
+    assert row["mean_abs_difference"] == pytest.approx(apart.mean())
+    assert row["mean_abs_difference"] == pytest.approx(0.0011, abs=5e-4)
+    expected = stats.spearmanr(first, second).statistic
+    assert row["rank_correlation"] == pytest.approx(expected)
