@@ -119,7 +119,8 @@ def _size(folder):
 
 def _failure(text, status, work):
     full = re.search("No space left on device|Disk quota exceeded", text)
-    if full or status == child.NO_SPACE:
+    # on a full disk the message itself may be lost
+    if full or status == child.NO_SPACE or shutil.disk_usage(work).free < 100_000:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
     lines = [line for line in text.splitlines() if line.strip()] or [f"exit status {status}"]
     errors = [line for line in lines if line.startswith(("E: ", "Error: "))] or lines[-1:]
