@@ -11,13 +11,13 @@ from actgrid import activations, registry
 
 CONFIG = yaml.safe_load(Path("config.yaml").read_text())["activations"]
 CONSTANTS = {
-    key: {k: v for k, v in entry.items() if k not in ("function", "family", "published_as")}
+    key: {k: v for k, v in entry.items() if k not in ("function", *activations.PRESENTATION)}
     for key, entry in CONFIG.items()
 }
 
 
 def new(key):
-    return activations.make(CONFIG[key]["function"], **CONSTANTS[key])
+    return activations.from_config(CONFIG[key])
 
 
 def interpolate(knots):

@@ -7,10 +7,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
 from actgrid import registry
-from actgrid.activations import ACTIVATIONS
+from actgrid.activations import ACTIVATIONS, PRESENTATION
 from actgrid.architectures import ARCHITECTURES
 from actgrid.data import DATASETS
-from actgrid.grid import PRESENTATION
 
 SEE = "See config.yaml for what each key means, workflow/schemas/config.schema.yaml for all rules."
 SHOWN = 5  # problems named in one message
@@ -65,37 +64,59 @@ def _against_package(config):
             ("architectures", ARCHITECTURES),
             ("activations", config["activations"]),
         )
-        for problem in _unknown(f"studies.{study}.{key}", entry[key], known)
+        for problem in _unknown(f"studies.{study}.{key}", key[:-1], entry[key], known)
     ]
     functions = [
         problem
         for name, entry in config["activations"].items()
         for problem in _activation(f"activations.{name}", entry)
     ]
-    return names + functions + _pairs_twice(config) + _numbers(config)
+    return names + functions + _pairs_twice(config) + _numbers(config) + _folders(config)
 
 
-def _unknown(key, names, known):
+def _unknown(key, kind, names, known):
     for name in names:
         try:
-            registry.require(key.rpartition(".")[2].removesuffix("s"), name, known)
+            registry.require(kind, name, known)
         except registry.UnknownName as error:
             yield f"  {key}: {error}"
 
 
 def _activation(key, entry):
-    """Problems of one entry: its function's name, constants it does not take or lacks."""
-    problems = list(_unknown(f"{key}.functions", [entry["function"]], ACTIVATIONS))
+    """Problems of one entry: its function's name; constants unknown, missing or of wrong type."""
+    function = entry["function"]
+    problems = list(_unknown(f"{key}.function", "activation function", [function], ACTIVATIONS))
     if problems:
         return problems
-    takes, needs = registry.signature(entry["function"], ACTIVATIONS, "actgrid.activations")
-    given = [k for k in entry if k not in (*PRESENTATION, "function")]
+    takes = registry.signature(function, ACTIVATIONS, "actgrid.activations")
+    given = {k: v for k, v in entry.items() if k not in (*PRESENTATION, "function")}
     wrong = [k for k in given if k not in takes]
-    lacks = [k for k in needs if k not in given]
     said = [f"unknown constant {k!r}{registry.nearest(k, takes)}" for k in wrong]
-    said += [f"constant {k!r} is missing" for k in lacks]
+    said += [f"constant {k!r} is missing." for k in takes if takes[k][1] and k not in given]
     taken = ", ".join(takes) or "no constants"
-    return [f"  {key}: {'; '.join(said)}; {entry['function']} takes {taken}."] if said else []
+    problems = [f"  {key}: {' '.join(said)} {function} takes {taken}."] if said else []
+    return problems + [
+        f"  {key}.{k} = {_short(v)}: must be {CONSTANTS[kind][0]}."
+        for k, v in given.items()
+        if k in takes and (kind := takes[k][0]) in CONSTANTS and not CONSTANTS[kind][1](v)
+    ]
+
+
+def _number(value):
+    return type(value) in (int, float) and abs(value) < math.inf
+
+
+def _points(value):
+    return isinstance(value, list) and all(
+        isinstance(point, list) and len(point) == 2 and all(map(_number, point)) for point in value
+    )
+
+
+CONSTANTS = {  # type in the function's signature -> what is allowed, and whether a value is that
+    "float": ("a finite number", _number),
+    "str": ("a word", lambda value: isinstance(value, str)),
+    "list": ("a list of points [x, y], all numbers finite", _points),
+}
 
 
 def _pairs_twice(config):
@@ -110,6 +131,16 @@ def _pairs_twice(config):
                 )
             owner.setdefault(pair, study)
     return problems
+
+
+def _folders(config):
+    """Results, figures and report must not get in each other's way."""
+    folders = config["pathvars"]
+    return [
+        f"  pathvars.{key} = {folder!r}: must be a folder of its own; taken are {', '.join(others)}."
+        for key, folder in folders.items()
+        if folder in (others := ["report", *(f for k, f in folders.items() if k != key)])
+    ]
 
 
 def _numbers(config):

@@ -80,11 +80,11 @@ def choose_device(name: str) -> torch.device:
 
 
 def _network(run, activation: dict, data):
-    constants = {key: value for key, value in activation.items() if key != "function"}
-
-    def new_activation(width):
-        return activations.make(activation["function"], **constants)
-
     shape = data.train_x.shape[1:]
-    model = architectures.build(run.architecture, new_activation, shape, len(data.classes))
+    model = architectures.build(
+        run.architecture,
+        lambda width: activations.from_config(activation),
+        shape,
+        len(data.classes),
+    )
     return initialise(model, generator(run.seed, "init"))

@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import astuple, dataclass
 
-PRESENTATION = ("family", "published_as")  # keys of an activation that no result depends on
+from actgrid.activations import PRESENTATION
 
 
 @dataclass(frozen=True, order=True)

@@ -6,16 +6,18 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-PACKAGES = ("actgrid", "torch", "numpy")
+from actgrid import __version__
+
+PACKAGES = ("torch", "numpy")
 
 
 def provenance(device) -> dict:
     """Commit and whether it was clean (None outside a git checkout), versions, hardware, time."""
-    commit = _git("rev-parse", "HEAD")
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "-uno")
     return {
         "commit": commit,
-        "clean": None if commit is None else not _git("status", "--porcelain", "-uno"),
-        "versions": {"python": platform.python_version()}
+        "clean": None if None in (commit, changes) else not changes,
+        "versions": {"python": platform.python_version(), "actgrid": __version__}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "processor": processor(),

@@ -15,7 +15,10 @@ RUN_COLUMNS = (
     "commit",
     "clean",
     "data_sha256",
+    "processor",
+    "finished",
 )
+VERSIONS = ("python", "torch", "numpy")
 
 
 def epochs_text(history) -> str:
@@ -42,6 +45,7 @@ def runs_frame(study: str, documents: list[dict]):
             "study": study,
             **{key: d[key] for key in ("dataset", "architecture", "activation", "seed")},
             **{key: d[key] for key in RUN_COLUMNS},
+            **{key: d["versions"][key] for key in VERSIONS},
             "precision": d["settings"]["protocol"]["precision"],
         }
         for d in documents

@@ -12,9 +12,9 @@ class UnknownName(ValueError):
 
 
 def nearest(name: str, known) -> str:
-    """A hint such as `; did you mean 'relu'?`, empty when nothing known comes close."""
+    """A hint such as `; did you mean 'relu'?`, a full stop when nothing known comes close."""
     match = get_close_matches(str(name), [str(k) for k in known], n=1)
-    return f"; did you mean {match[0]!r}?" if match else ""
+    return f"; did you mean {match[0]!r}?" if match else "."
 
 
 def require(kind: str, name: str, known) -> None:
@@ -30,13 +30,23 @@ def load(kind: str, name: str, modules: dict[str, str], package: str):
     return getattr(import_module(f"{package}.{modules[name]}"), name)
 
 
-def signature(name: str, modules: dict[str, str], package: str) -> tuple[list[str], list[str]]:
-    """Arguments that the function `name` takes, and those that it needs, read from its source.
+def signature(name: str, modules: dict[str, str], package: str) -> dict[str, tuple[str, bool]]:
+    """Argument -> (its type, whether it is needed) of the function `name`, read from its source.
 
-    The module is not imported: it would bring torch.
+    The type is the annotation's or the default's name, "list" where there is neither. The module
+    is not imported: it would bring torch.
     """
     spec = find_spec(f"{package}.{modules[name]}")
     tree = ast.parse(Path(spec.origin).read_text())
     (function,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
-    takes = [argument.arg for argument in function.args.args]
-    return takes, takes[: len(takes) - len(function.args.defaults)]
+    arguments, defaults = function.args.args, function.args.defaults
+    defaults = [None] * (len(arguments) - len(defaults)) + defaults
+    return {
+        a.arg: (_type(a.annotation, d), d is None) for a, d in zip(arguments, defaults, strict=True)
+    }
+
+
+def _type(annotation, default):
+    if annotation is not None:
+        return ast.unparse(annotation)
+    return "list" if default is None else type(ast.literal_eval(default)).__name__

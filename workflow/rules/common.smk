@@ -77,7 +77,7 @@ def of_pairs(pattern):
 def get_published():
     """The tables of published results that the grid's studies name."""
     studies = config["studies"].values()
-    return sorted({study["published"] for study in studies if "published" in study})
+    return sorted({study["published"] for study in studies if study.get("published")})
 
 
 def get_figures():
@@ -98,3 +98,30 @@ def get_final_output():
         *(f"{figure}.pdf" for figure in get_figures()),
         *(f"report/report.{extension}" for extension in ("md", "tex", "pdf", "html")),
     ]
+
+
+def get_used_activations():
+    """Entries of the activations that the grid trains, in the order of its studies."""
+    return {run.activation: config["activations"][run.activation] for run in RUNS}
+
+
+def get_activation_source():
+    """Modules that the graphs of the activations depend on."""
+    functions = {entry["function"] for entry in get_used_activations().values()}
+    used = sorted({ACTIVATIONS[function] for function in functions})
+    return modules("activations/graph", *(f"activations/{name}" for name in used))
+
+
+def get_families():
+    """activation -> family, which is its colour."""
+    return {name: entry["family"] for name, entry in config["activations"].items()}
+
+
+def get_reproduction():
+    """The comparison with published figures, if the grid has any."""
+    return ["<results>/reproduction.csv", "<results>/agreement.csv"] if get_published() else []
+
+
+def get_layout():
+    """The filter and templates of the report."""
+    return ["xref.lua", "template.tex", "template.typ", "template.html"]

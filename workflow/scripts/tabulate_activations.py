@@ -7,8 +7,6 @@ from actgrid.activations.graph import graph
 
 tables = []
 for name, entry in snakemake.params.activations.items():
-    constants = {k: v for k, v in entry.items() if k not in ("function", "family", "published_as")}
-    module = activations.make(entry["function"], **constants)
-    table = pd.DataFrame(graph(module))
+    table = pd.DataFrame(graph(activations.from_config(entry)))
     tables.append(table.assign(activation=name, family=entry["family"]))
 pd.concat(tables).to_csv(snakemake.output[0], index=False)

@@ -17,6 +17,9 @@ ACTIVATIONS = {
 }
 
 
+PRESENTATION = ("family", "published_as")  # keys of a config entry that are no constants
+
+
 def make(name: str, **constants):
     """A new module of the activation `name`. Shape: (*) -> (*).
 
@@ -27,3 +30,9 @@ def make(name: str, **constants):
         return function(**constants)
     except TypeError as error:
         raise ValueError(f"activation function {name!r}: {error}") from None
+
+
+def from_config(entry: dict):
+    """A new module of an entry of the config: `function`, its constants, PRESENTATION keys."""
+    skipped = ("function", *PRESENTATION)
+    return make(entry["function"], **{k: v for k, v in entry.items() if k not in skipped})

@@ -1,0 +1,125 @@
+"""What the report says of a grid: what was run and cut, who is above whom, what it cost."""
+
+import datetime
+import hashlib
+import json
+
+import pandas as pd
+
+from actgrid import grid
+
+
+def of_pair(final: pd.DataFrame, dataset: str, architecture: str) -> pd.DataFrame:
+    """The cells of one (data set, architecture) pair."""
+    return final[(final["dataset"] == dataset) & (final["architecture"] == architecture)]
+
+
+def compared(agreement: pd.DataFrame | None, who: str) -> list[dict]:
+    """Rows on test accuracy of the agreement table: "ours", or "second published run"."""
+    if agreement is None:
+        return []
+    chosen = (agreement["metric"] == "test_accuracy") & (agreement["compared"] == who)
+    return agreement[chosen].to_dict("records")
+
+
+def apart(cells: pd.DataFrame) -> list[dict]:
+    """The cells whose test accuracy does not agree with the published one."""
+    return cells[(cells["metric"] == "test_accuracy") & ~cells["agrees"]].to_dict("records")
+
+
+def of_architecture(final: pd.DataFrame) -> dict:
+    """What the text says of one architecture: relu, the highest, the lowest, how many beat relu.
+
+    Cells without a good run are left out; `above` and `below` count the activations whose whole
+    95 % interval lies above or below relu's mean.
+    """
+    good = final[final["n"] > 0]
+    ordered = good.sort_values("test_accuracy_mean", ascending=False).to_dict("records")
+    relu = next((row for row in ordered if row["activation"] == "relu"), None)
+    level = relu["test_accuracy_mean"] if relu else float("nan")
+    return {
+        "cells": len(good),
+        "relu": relu,
+        "best": ordered[0] if ordered else None,
+        "worst": ordered[-1] if ordered else None,
+        "above": int((good["test_accuracy_low"] > level).sum()),
+        "below": int((good["test_accuracy_high"] < level).sum()),
+        "failed": final.loc[final["failures"] > 0, "activation"].tolist(),
+        "one_seed": bool((good["n"] < 2).any()),
+    }
+
+
+def coverage(runs: pd.DataFrame, full: dict) -> list[list]:
+    """A row per (data set, architecture): what was run, and how many runs the full grid has."""
+    planned = [(run.dataset, run.architecture) for run in grid.expand(full)]
+    return [
+        [
+            dataset,
+            architecture,
+            f"{rows['parameters'].iloc[0]:,}",
+            rows["activation"].nunique(),
+            rows["seed"].nunique(),
+            len(rows),
+            planned.count((dataset, architecture)),
+        ]
+        for (dataset, architecture), rows in runs.groupby(["dataset", "architecture"], sort=False)
+    ]
+
+
+def cuts(config: dict, full: dict) -> list[str]:
+    """What this grid leaves out or changes against the full one, in words; empty for none."""
+    runs, all_runs = grid.expand(config), grid.expand(full)
+    counts = [f"{len(runs)} of {len(all_runs)} runs"] if len(runs) != len(all_runs) else []
+    for what in ("architecture", "activation", "seed"):
+        some, every = ({getattr(run, what) for run in group} for group in (runs, all_runs))
+        if some != every:
+            counts.append(f"{len(some)} of {len(every)} {what}s")
+    return counts + _changed_protocols(config, full)
+
+
+def _changed_protocols(config, full):
+    studies, full_pairs = config["studies"], grid.pairs(full)
+    changes = [
+        f"{key.replace('_', ' ')} {in_words(value)} instead of {in_words(there)}"
+        for pair, study in grid.pairs(config).items()
+        if pair in full_pairs
+        for key, value in studies[study]["protocol"].items()
+        for there in [full["studies"][full_pairs[pair]]["protocol"].get(key)]
+        if value != there
+    ]
+    return list(dict.fromkeys(changes))
+
+
+def provenance(runs: pd.DataFrame, config: dict) -> list[tuple[str, str]]:
+    """Rows of the provenance table: what made the numbers, and what it cost."""
+
+    def values(column):
+        kept = runs[column].dropna().unique()
+        return ", ".join(map(str, sorted(map(str, kept)))) or "unknown"
+
+    text = json.dumps(config, sort_keys=True)
+    return [
+        ("Runs", f"{len(runs)}, of which {int((runs['status'] != 'ok').sum())} diverged"),
+        ("Commit", values("commit")),
+        ("Checkout without changes", values("clean")),
+        ("Processor", values("processor")),
+        ("Device", f"{values('device')}; threads a run: {values('threads')}"),
+        *((name, values(name)) for name in ("python", "torch", "numpy")),
+        ("Precision", values("precision")),
+        ("Data, sha256 of the prepared arrays", values("data_sha256")),
+        ("Config, sha256", hashlib.sha256(text.encode()).hexdigest()),
+        ("Processor time of all runs", f"{runs['cpu_seconds'].sum() / 3600:.2f} h"),
+        ("First and last run finished", f"{runs['finished'].min()}, {runs['finished'].max()}"),
+    ]
+
+
+def timestamp(runs: pd.DataFrame) -> int:
+    """Seconds since 1970 at the end of the last run: the one date that the report carries."""
+    return int(datetime.datetime.fromisoformat(runs["finished"].max()).timestamp())
+
+
+def in_words(value) -> str:
+    """A setting of the protocol as the report says it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "all" if value is None else str(value)

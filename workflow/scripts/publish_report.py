@@ -1,0 +1,14 @@
+"""Copy the grid's report to report/report.*, with its paths to the figures adjusted."""
+
+import os
+import shutil
+from pathlib import Path
+
+for source, target in zip(map(Path, snakemake.input), map(Path, snakemake.output), strict=True):
+    if target.suffix in (".md", ".tex"):
+        here, there = (
+            os.path.relpath(snakemake.params.figures, f.parent) for f in (source, target)
+        )
+        target.write_text(source.read_text().replace(f"{here}/", f"{there}/"))
+    else:
+        shutil.copyfile(source, target)
