@@ -1,0 +1,46 @@
+# `make` lists the targets. Each one sets up what it needs, and does nothing twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+READY := $(VENV)/.ready
+
+.PHONY: help env demo paper test lint clean
+
+help:
+	@echo "make demo   environment, real data, quick grid, report/report.pdf (minutes)"
+	@echo "make paper  the full grid: the same as 'snakemake --cores all' (days on a small machine)"
+	@echo "make test   all tests"
+	@echo "make env    the environment alone; then: source .venv/bin/activate"
+	@echo "make lint   style of the code and of the workflow"
+	@echo "make clean  removes the environment; data, results and reports stay"
+
+env: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "actgrid needs Python 3.11 or later; name one: make env PYTHON=/path/to/python3"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: $(READY)
+	$(SNAKEMAKE) --configfile config/quick.yaml
+	@echo "The report: report/report.pdf (also .html, .md, .tex). Tables: results/quick/. Figures: figures/quick/."
+
+paper: $(READY)
+	$(SNAKEMAKE)
+	@echo "The report: report/report.pdf (also .html, .md, .tex). Tables: results/. Figures: figures/."
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakemake --lint
+
+clean:
+	rm -rf $(VENV)
