@@ -137,7 +137,7 @@ def _folders(config):
     """Results, figures and report must not get in each other's way."""
     folders = config["pathvars"]
     return [
-        f"  pathvars.{key} = {folder!r}: must be a folder of its own; taken are {', '.join(others)}."
+        f"  pathvars.{key} = {folder!r}: must be a folder of its own, not one of {others}."
         for key, folder in folders.items()
         if folder in (others := ["report", *(f for k, f in folders.items() if k != key)])
     ]

@@ -65,6 +65,7 @@ def prepare_process(threads: int) -> None:
     batch costs a tenth of a small network's time.
     """
     torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True
     mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
     for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
         mallopt(option, 1 << 30)

@@ -2,6 +2,7 @@
 
 import ast
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,14 +37,18 @@ def signature(name: str, modules: dict[str, str], package: str) -> dict[str, tup
     The type is the annotation's or the default's name, "list" where there is neither. The module
     is not imported: it would bring torch.
     """
-    spec = find_spec(f"{package}.{modules[name]}")
-    tree = ast.parse(Path(spec.origin).read_text())
-    (function,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+    body = _source(f"{package}.{modules[name]}")
+    (function,) = (n for n in body if isinstance(n, ast.FunctionDef) and n.name == name)
     arguments, defaults = function.args.args, function.args.defaults
     defaults = [None] * (len(arguments) - len(defaults)) + defaults
     return {
         a.arg: (_type(a.annotation, d), d is None) for a, d in zip(arguments, defaults, strict=True)
     }
+
+
+@cache
+def _source(module):
+    return ast.parse(Path(find_spec(module).origin).read_text()).body
 
 
 def _type(annotation, default):

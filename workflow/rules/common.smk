@@ -1,9 +1,9 @@
 # Checks the config, expands it to runs, and holds the small helpers of the rules.
 import re
+import sys
 from pathlib import Path
 
 import yaml
-from snakemake.exceptions import WorkflowError
 
 from actgrid import grid
 from actgrid.activations import ACTIVATIONS
@@ -13,7 +13,7 @@ from actgrid.config import ConfigError, check
 try:
     check(config, yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()))
 except ConfigError as error:
-    raise WorkflowError(str(error)) from None
+    sys.exit(str(error))
 
 RUNS = grid.expand(config)
 PAIRS = grid.pairs(config)

@@ -37,7 +37,7 @@ rule write_workbook:
     input:
         epochs="<results>/epochs.csv",
         final="<results>/final_epoch.csv",
-        source=modules("tables"),
+        source=modules("tables", "scores"),
     output:
         "<results>/{dataset}.ods",
     log:
