@@ -44,8 +44,8 @@ def data():
 
 def run(data, activation, seed=3, architecture="small", **protocol):
     cell = SimpleNamespace(architecture=architecture, seed=seed)
-    settings = {"activation": activation, "protocol": PROTOCOL | protocol}
-    return experiment.run_one(cell, settings, data, CPU)
+    settings = {"activation": activation, "protocol": PROTOCOL | protocol, "device": "cpu"}
+    return experiment.run_one(cell, settings, data)
 
 
 def without_seconds(history):
@@ -80,7 +80,8 @@ def test_a_run_equals_plain_torch(data):
         assert epoch.train_accuracy == correct / 200
         assert epoch.train_loss == pytest.approx(sum(losses) / 200, rel=1e-6)
         assert epoch.test_accuracy == (model(tx).argmax(1) == ty).float().mean().item()
-    assert facts["status"] == "ok" and facts["cpu_seconds"] > 0
+    assert facts["status"] == "ok" and facts["cpu_seconds"] > 0 and facts["device"] == "cpu"
+    assert facts["data_sha256"] == data.sha256 and facts["settings"]["protocol"] == PROTOCOL
     assert facts["parameters"] == 784 * 512 + 512 + 512 * 512 + 512 + 512 * 4 + 4
 
 
@@ -182,4 +183,10 @@ def test_streams_differ_by_purpose_and_seed():
         for purpose in ("init", "order")
     }
     assert len(set(draws.values())) == 6
-    assert experiment.choose_device("cpu") == CPU
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused_and_auto_falls_back():
+    assert experiment.choose_device("auto") == experiment.choose_device("cpu") == CPU
+    with pytest.raises(ValueError, match="device = 'cuda:1': no GPU here; use 'auto' or 'cpu'"):
+        experiment.choose_device("cuda:1")

@@ -10,22 +10,24 @@ import torch
 from actgrid import activations, architectures
 from actgrid.architectures.initialisation import initialise
 from actgrid.protocol import Protocol
+from actgrid.provenance import provenance
 from actgrid.training import Tensors, train
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
-def run_one(run, settings: dict, data, device: torch.device, on_epoch=lambda epoch: None):
+def run_one(run, settings: dict, data, on_epoch=lambda epoch: None):
     """Train the cell `run` and return (history, facts).
 
-    `settings` holds the slices of the config that belong to this run: `activation` (function and
-    constants) and `protocol`. `data` is a prepared data set (data.load). The same run gives the
-    same history on the same machine, whatever runs beside it: initialisation and order come from
-    generators of their own, seeded by the run's seed. facts: status ("ok" or "diverged"),
-    parameters (count), wall_seconds, cpu_seconds.
+    `settings` (grid.settings) holds the slices of the config that belong to this run: `activation`
+    (function and constants), `protocol` and `device`. `data` is a prepared data set (data.load).
+    The same run gives the same history on the same machine, whatever runs beside it:
+    initialisation and order come from generators of their own, seeded by the run's seed.
+    facts: what run.json holds; status is "ok" or "diverged".
+    Raises ValueError for constants that do not fit, or a device that is not there.
     """
     wall, cpu = time.perf_counter(), time.process_time()
-    protocol = Protocol(**settings["protocol"])
+    protocol, device = Protocol(**settings["protocol"]), choose_device(settings["device"])
     model = _network(run, settings["activation"], data).to(device)
     history = train(
         model,
@@ -40,8 +42,11 @@ def run_one(run, settings: dict, data, device: torch.device, on_epoch=lambda epo
         "parameters": architectures.parameter_count(model),
         "wall_seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
+        "settings": settings,
+        "threads": torch.get_num_threads(),
+        "data_sha256": data.sha256,
     }
-    return history, facts
+    return history, facts | provenance(device)
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:

@@ -30,7 +30,7 @@ def epochs_text(history) -> str:
     return text.getvalue()
 
 
-def run_text(run, **facts) -> str:
+def run_text(run, facts: dict) -> str:
     """run.json of one run: its names, then `facts` as they come."""
     names = {key: value for key, value in asdict(run).items() if key != "study"}
     return json.dumps({**names, **facts}, indent=2) + "\n"

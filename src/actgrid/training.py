@@ -1,5 +1,6 @@
 """The one training loop of all studies, over data held as tensors on the device."""
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from actgrid.metrics import Meter
 from actgrid.optimizers import SGD
 from actgrid.protocol import Protocol
 
+LOG = logging.getLogger(__name__)
 EVALUATION_BATCH = 500  # examples; a speed and memory setting, without effect on accuracy
 
 
@@ -63,6 +65,7 @@ def train(
         trained = train_epoch(model, training, protocol, optimizer, order)
         tested = evaluate(model, test, protocol)
         history.append(Epoch(number, *trained, *tested, time.perf_counter() - start))
+        LOG.info("%s", history[-1])
         on_epoch(history[-1])
         if history[-1].diverged:
             break

@@ -24,7 +24,14 @@ wildcard_constraints:
     architecture="|".join(sorted({re.escape(run.architecture) for run in RUNS})),
     activation="|".join(sorted({re.escape(run.activation) for run in RUNS})),
     seed="[0-9]+",
-    extension="pdf|svg|png",
+
+
+onstart:
+    # Snakemake 9 starts one more endless one-second timer with every finished job, and each tick
+    # runs the scheduler: after some hundred jobs that takes a core. The timers serve the rate
+    # limit of submissions, which jobs on this machine do not need.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
 
 
 def modules(*names):

@@ -1,32 +1,24 @@
 """Train one run of the grid; writes its epochs.csv and run.json."""
 
+import logging
 import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
 from actgrid import data, grid, records
-from actgrid.experiment import choose_device, prepare_process, run_one
-from actgrid.provenance import provenance
+from actgrid.experiment import prepare_process, run_one
 
-names, settings, threads = snakemake.wildcards, snakemake.params.settings, snakemake.threads
+names, settings = snakemake.wildcards, snakemake.params.settings
 run = grid.Run("", names.dataset, names.architecture, names.activation, int(names.seed))
-prepare_process(threads)
+logging.basicConfig(filename=snakemake.log[0], level="INFO", format="%(asctime)s %(message)s")
+prepare_process(snakemake.threads)
 bar = tqdm(total=settings["protocol"]["epochs"], desc=run.path, unit="epoch", disable=None)
-with open(snakemake.log[0], "w", buffering=1) as log:
-
-    def on_epoch(epoch):
-        """A line in the log and, on a terminal, a step of the bar."""
-        print(run.path, epoch, file=log)
-        bar.update()
-
-    try:
-        device = choose_device(settings["device"])
-        dataset = data.load(Path(snakemake.input.data[0]).parent)
-    except ValueError as error:  # what the user can mend
-        print(error, file=log)
-        sys.exit(str(error))
-    history, facts = run_one(run, settings, dataset, device, on_epoch)
-facts |= {"settings": settings, "threads": threads, "data_sha256": dataset.sha256}
-Path(snakemake.output.run).write_text(records.run_text(run, **facts, **provenance(device)))
+try:
+    dataset = data.load(Path(snakemake.input.data[0]).parent)
+    history, facts = run_one(run, settings, dataset, lambda epoch: bar.update())
+except ValueError as error:  # a message for the user; the traceback is in the log
+    logging.exception("stopped")
+    sys.exit(f"{run.path}: {error}")
+Path(snakemake.output.run).write_text(records.run_text(run, facts))
 Path(snakemake.output.epochs).write_text(records.epochs_text(history))

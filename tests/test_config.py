@@ -1,0 +1,298 @@
+"""The checks of the config: what passes, and what every kind of mistake is told."""
+
+import copy
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from snakemake.utils import update_config
+
+from actgrid import grid
+from actgrid.config import ConfigError, check
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+FULL = yaml.safe_load((ROOT / "config.yaml").read_text())
+OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
+GONE = object()
+STUDY, PROTOCOL = "studies handmade", "studies handmade protocol"
+NAN, INF = float("nan"), float("inf")
+
+
+def changed(*changes):
+    """The full config with (path, value) changes; spaces part the keys of a path."""
+    config = copy.deepcopy(FULL)
+    for path, value in changes:
+        *parents, last = path.split() if isinstance(path, str) else path
+        entry = config
+        for key in parents:
+            entry = entry[key]
+        last = int(last) if isinstance(entry, list) else last
+        if value is GONE:
+            del entry[last]
+        else:
+            entry[last] = value
+    return config
+
+
+def message(config):
+    """What check says about a config that it must refuse."""
+    with pytest.raises(ConfigError) as caught:
+        check(config, SCHEMA)
+    return str(caught.value)
+
+
+def overlaid(path):
+    """The config that Snakemake makes of config.yaml and an overlay."""
+    config = copy.deepcopy(FULL)
+    update_config(config, yaml.safe_load(path.read_text()))
+    return config
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
+def test_overlays_pass_and_share_results_only_where_the_settings_are_the_same(overlay):
+    config = overlaid(overlay)
+    check(config, SCHEMA)
+    folders = config["pathvars"]
+    assert config["grid"] == overlay.stem and folders["report"] == f"report/{overlay.stem}"
+    if folders["results"] != FULL["pathvars"]["results"]:
+        assert folders["results"] == f"results/{overlay.stem}"
+        assert folders["figures"] == f"figures/{overlay.stem}"
+    else:
+        studies = grid.pairs(FULL)
+        for run in grid.expand(config):
+            of_full = grid.settings(FULL, studies[run.dataset, run.architecture], run.activation)
+            assert grid.settings(config, run.study, run.activation) == of_full
+
+
+def test_full_grid_expands_to_875_runs_in_the_order_of_the_config():
+    check(FULL, SCHEMA)
+    runs = grid.expand(FULL)
+    assert len(runs) == len({run.path for run in runs}) == 5 * 35 * 5
+    assert runs[0] == grid.Run("handmade", "fashion_mnist", "small", "relu", 0)
+    assert runs[0].path == "fashion_mnist/small/relu/0"
+    study = FULL["studies"]["handmade"]
+    for key in ("architecture", "activation", "seed"):
+        assert list(dict.fromkeys(getattr(run, key) for run in runs)) == study[f"{key}s"]
+    assert set(study["activations"]) == set(FULL["activations"])
+
+
+def test_settings_hold_what_the_numbers_depend_on_and_no_more():
+    entry = {"function": "slope_relu", "slope": 1.5}
+    protocol = FULL["studies"]["handmade"]["protocol"]
+    expected = {"activation": entry, "protocol": protocol, "device": "auto"}
+    shown = [("activations slope_relu_1.5 family", "x"), ("grid", "y"), (f"{STUDY} seeds", [7])]
+    for config in (
+        FULL,
+        changed(*shown),
+        changed(("activations slope_relu_1.5 published_as", "z")),
+    ):
+        assert grid.settings(config, "handmade", "slope_relu_1.5") == expected
+
+
+def test_pairs_name_the_study():
+    two = {**FULL["studies"]["handmade"], "architectures": ["plain"]}
+    first = {**two, "architectures": ["small"]}
+    config = changed(("studies", {"one": first, "two": two}))
+    check(config, SCHEMA)
+    assert grid.pairs(config) == {
+        ("fashion_mnist", "small"): "one",
+        ("fashion_mnist", "plain"): "two",
+    }
+
+
+# (path, value, what is allowed): the message must say "key = value" and what is allowed
+WRONG_VALUES = [
+    ("studies", {}, "minProperties 1"),
+    ("studies", None, "type object"),
+    ("activations", [], "type object"),
+    ("grid", "a/b", "letters, digits, underscores"),
+    ("activations hill_0.25", "hill", "type object"),
+    ("activations hill_0.25 peak", "0.25", "finite number"),
+    ("activations hill_0.25 peak", [0.25], "finite number"),
+    ("activations hill_0.25 peak", True, "finite number"),
+    ("activations hill_0.25 peak", NAN, "finite number"),
+    ("activations leaky_relu_0.1 negative_slope", -INF, "finite number"),
+    ("activations leaky_relu_0.1 negative_slope", date(2024, 5, 1), "finite number"),
+    ("activations tent knots", 5, "points [x, y]"),
+    ("activations tent knots", [1, 2], "points [x, y]"),
+    ("activations tent knots", [[0, 1, 2]], "points [x, y]"),
+    ("activations tent knots", [[0, NAN]], "points [x, y]"),
+    ("activations tent knots", "[[0, 1]]", "points [x, y]"),
+    ("activations tent_flat at_knot", 0, "a word"),
+    ("activations tent right_slope", "up", "finite number"),
+    *((f"{STUDY} seeds 1", seed, "type integer") for seed in ("a", 1.0, True, None, [1])),
+    (f"{STUDY} seeds 1", -1, "minimum 0"),
+    (f"{STUDY} seeds 1", 2**32, "maximum 4294967295"),
+    (f"{STUDY} seeds", [1, 1], "uniqueItems"),
+    (f"{STUDY} seeds", 5, "type array"),
+    (f"{STUDY} activations", ["relu", "relu"], "uniqueItems"),
+    *((f"{STUDY} {key}s", [], "minItems 1") for key in ("seed", "activation", "architecture")),
+    (f"{STUDY} architectures", "small", "type array"),
+    (f"{STUDY} published", 3, "compares nothing"),
+    (f"{STUDY} replicate", ["resnet_norm"], "type object"),
+    *((f"{PROTOCOL} epochs", n, "minimum 1") for n in (0, -1)),
+    *((f"{PROTOCOL} epochs", n, "type integer") for n in (1.5, 5.0, "5", True, None, NAN)),
+    (f"{PROTOCOL} batch_size", 0, "minimum 1"),
+    *((f"{PROTOCOL} learning_rate", n, "exclusiveMinimum 0") for n in (0, -1, -INF)),
+    *((f"{PROTOCOL} learning_rate", n, "type number") for n in ("1e-3", True, None, [0.1])),
+    (f"{PROTOCOL} learning_rate", INF, "maximum 1000"),
+    (f"{PROTOCOL} learning_rate", NAN, "finite number"),
+    (f"{PROTOCOL} momentum", 1, "exclusiveMaximum 1"),
+    (f"{PROTOCOL} momentum", -0.1, "minimum 0"),
+    (f"{PROTOCOL} momentum", NAN, "finite number"),
+    (f"{PROTOCOL} shuffle", "no", "type boolean"),
+    (f"{PROTOCOL} precision", "float16", "['float32']"),
+    (f"{PROTOCOL} optimizer", "adam", "['sgd']"),
+    (f"{PROTOCOL} loss", "mse", "['cross_entropy']"),
+    *((f"{PROTOCOL} {part}_examples", 0, "minimum 1") for part in ("train", "test")),
+    *(("device", name, "auto is the GPU") for name in ("gpu", "cuda:", "cpu\n", "", None)),
+    *(
+        ("pathvars results", folder, "a folder below the project")
+        for folder in ("../x", "/tmp/x", "", ".", "a//b", "a/", "a/../b", "x\n", "x y", "{x}", None)
+    ),
+    ("pathvars figures", "results", "folder of its own"),
+    ("pathvars report", "report", "folder of its own"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "allowed"), WRONG_VALUES, ids=lambda v: repr(v)[:40])
+def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(path, value, allowed):
+    said = message(changed((path, value)))
+    assert f"\n  {path.replace(' ', '.')} = {value!r}: " in said
+    assert allowed in said
+    assert said.endswith("all rules.")
+
+
+# (path, value, words that the message must hold)
+WRONG_NAMES = [
+    ("grid", GONE, "(top level): 'grid' is a required property"),
+    ("studies", GONE, "(top level): 'studies' is a required property"),
+    (f"{STUDY} seeds", GONE, "studies.handmade: 'seeds' is a required property"),
+    (f"{PROTOCOL} epochs", GONE, "studies.handmade.protocol: 'epochs' is a required property"),
+    ("activations relu family", GONE, "activations.relu: 'family' is a required property"),
+    ("activations relu function", GONE, "activations.relu: 'function' is a required property"),
+    ("studys", {}, "(top level): unknown key 'studys'; did you mean 'studies'?"),
+    ("zzz", 1, "(top level): unknown key 'zzz'. Allowed: grid, pathvars, device, studies"),
+    (f"{STUDY} seed", [0], "studies.handmade: unknown key 'seed'; did you mean 'seeds'?"),
+    (f"{PROTOCOL} epoch", 5, "protocol: unknown key 'epoch'; did you mean 'epochs'? Allowed: opt"),
+    ("pathvars figure", "x", "pathvars: unknown key 'figure'; did you mean 'figures'?"),
+    (f"{STUDY} architectures", ["plian"], "unknown architecture 'plian'; did you mean 'plain'?"),
+    (f"{STUDY} architectures", ["zzz"], "architectures: unknown architecture 'zzz'. Known: plain"),
+    (f"{STUDY} datasets", ["fashion"], "unknown dataset 'fashion'; did you mean 'fashion_mnist'?"),
+    (f"{STUDY} activations", ["hil_0.25"], "activation 'hil_0.25'; did you mean 'hill_0.25'?"),
+    ("activations relu function", "rellu", "activations.relu.function: unknown activation functi"),
+    ("activations relu function", "rellu", "'rellu'; did you mean 'relu'? Known: hill, hill_pub"),
+    ("activations relu slope", 1, "relu: unknown constant 'slope'. relu takes no constants"),
+    ("activations hill_0.5 paek", 1, "unknown constant 'paek'; did you mean 'peak'? hill takes"),
+    ("activations hill_0.25 peak", GONE, "hill_0.25: constant 'peak' is missing. hill takes peak."),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "words"), WRONG_NAMES)
+def test_a_wrong_name_is_told_with_the_nearest_and_the_known_ones(path, value, words):
+    said = message(changed((path, value)))
+    assert words in said
+    assert said.count("\n") == 2, "one line a problem between the heading and where to look"
+
+
+BAD_NAMES = ("../x", "a b", "a'b", 'a"b', "größe", ".hidden", "", "a/b", "a\n", "a\\b", "{a}",
+             "a..b", "a.", "-a", "a;b", "$a", "*", "x" * 65, 1, 1.5, True, None)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=repr)
+def test_names_are_plain_parts_of_paths(name):
+    entry = {"function": "relu", "family": "rectifier"}
+    added = copy.deepcopy(FULL)
+    added["activations"][name] = entry
+    for config, key in (
+        (added, "activations"),
+        (changed((("studies", name), FULL["studies"]["handmade"])), "studies"),
+        (changed((f"{STUDY} activations", [name])), "studies.handmade.activations.0"),
+        (changed((f"{STUDY} datasets", [name])), "studies.handmade.datasets.0"),
+        (changed(("activations relu family", name)), "activations.relu.family"),
+    ):
+        said = message(config)
+        assert f"{key} = {repr(name)[:70]}" in said
+        assert "letters, digits, underscores" in said
+
+
+def test_a_pair_stands_in_one_study_only():
+    other = {**FULL["studies"]["handmade"], "architectures": ["plain"]}
+    said = message(changed(("studies other", other)))
+    assert "studies.handmade and studies.other" in said
+    assert "('fashion_mnist', 'plain')" in said
+
+
+def test_many_mistakes_make_one_message_that_says_how_many():
+    said = message(changed((f"{STUDY} seeds", ["a", "b", "c", "d", "e", "f", "g"])))
+    assert said.count("type integer") == 5
+    assert "... and 2 more" in said
+
+
+def test_each_mistake_is_said_once_even_when_two_are_made():
+    said = message(changed((f"{PROTOCOL} epochs", 0), (f"{PROTOCOL} momentum", 1)))
+    assert said.count("epochs = 0") == said.count("momentum = 1") == 1
+
+
+def paths(entry, path=()):
+    """Every path of a nested config, with one step more below each for a key that is new."""
+    pairs = entry.items() if isinstance(entry, dict) else enumerate(entry)
+    for key, value in pairs:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from paths(value, (*path, key))
+    if isinstance(entry, dict):
+        yield (*path, "new key")
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(),
+    st.just(10**400), st.binary(max_size=4),
+    st.sampled_from(["relu", "small", "hill", "plain", "fashion_mnist", "tent", 0, 1, 0.5]),
+)  # fmt: skip
+KEYS = st.one_of(st.text(max_size=8), st.integers(), st.none(), st.booleans(),
+                 st.sampled_from(["function", "family", "protocol", "seeds", "knots"]))  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(list(paths(FULL))), VALUES), min_size=1, max_size=3))
+def test_whatever_stands_in_the_config_it_passes_or_is_told_so(changes):
+    try:
+        config = changed(*changes)
+    except (TypeError, KeyError, IndexError, ValueError):  # no place is left for the second one
+        config = changed(changes[0])
+    try:
+        check(config, SCHEMA)
+    except ConfigError as error:
+        assert str(error).startswith("config not usable:\n  ")
+    else:
+        assert len({run.path for run in grid.expand(config)}) == len(grid.expand(config))
+
+
+@pytest.mark.parametrize("config", [None, [], "x", 3, {}], ids=repr)
+def test_a_config_that_is_no_config_is_refused(config):
+    assert "(top level)" in message(config)
+
+
+def test_reading_the_grid_imports_neither_torch_nor_pandas():
+    code = (
+        "import sys, yaml; from actgrid import config, grid; "
+        "read = lambda path: yaml.safe_load(open(path)); "
+        "config.check(read('config.yaml'), read('workflow/schemas/config.schema.yaml')); "
+        "print(*sorted({'torch', 'pandas', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
