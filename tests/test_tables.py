@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -61,7 +62,7 @@ def test_sheets_hold_the_numbers(epochs, book):
 
 def test_layout_of_an_architecture_sheet(book):
     sheet = pd.read_excel(io.BytesIO(book), engine="odf", sheet_name="small")
-    headings = "activation,epoch,training accuracy,training loss,test accuracy,test loss,seconds"
+    headings = "activation,epoch,training accuracy,test accuracy,training loss,test loss,seconds"
     assert list(sheet) == headings.split(",")
     assert sheet["activation"].tolist() == ["relu"] * 2 + ["hill_published_0.25"] * 2
 
@@ -107,3 +108,12 @@ def test_same_bytes_in_another_process(epochs, book, tmp_path):
     dates = {entry.date_time for entry in zipfile.ZipFile(io.BytesIO(book)).infolist()}
     assert dates == {(1980, 1, 1, 0, 0, 0)}
     assert zipfile.ZipFile(io.BytesIO(book)).namelist()[0] == "mimetype"
+
+
+def test_no_column_is_too_narrow_for_a_percentage(book):
+    """Spreadsheets show ### where a number does not fit; 100.00% takes about 1.7 cm."""
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        content = archive.read("content.xml").decode()
+    widths = dict(re.findall(r'name="(width\d+)"[^>]*><[^>]*column-width="([\d.]+)cm"', content))
+    used = re.findall(r'<table:table-column table:style-name="(width\d+)"', content)
+    assert used and all(float(widths[name]) >= 1.9 for name in used)

@@ -74,10 +74,11 @@ def cuts(config: dict, full: dict) -> list[str]:
         some, every = ({getattr(run, what) for run in group} for group in (runs, all_runs))
         if some != every:
             counts.append(f"{len(some)} of {len(every)} {what}s")
-    return counts + _changed_protocols(config, full)
+    return counts + changed_protocols(config, full)
 
 
-def _changed_protocols(config, full):
+def changed_protocols(config: dict, full: dict) -> list[str]:
+    """Where the protocol differs from the full grid's for the same network, in words."""
     studies, full_pairs = config["studies"], grid.pairs(full)
     changes = [
         f"{key.replace('_', ' ')} {in_words(value)} instead of {in_words(there)}"

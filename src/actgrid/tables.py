@@ -22,22 +22,22 @@ SUMMARY = {
     "95 % interval from": ("test_accuracy_low", "percent"),
     "to": ("test_accuracy_high", "percent"),
     "training accuracy": ("train_accuracy_mean", "percent"),
-    "test loss": ("test_loss_mean", "four"),
     "training loss": ("train_loss_mean", "four"),
+    "test loss": ("test_loss_mean", "four"),
     "seconds per epoch": ("seconds_mean", "two"),
 }
 EPOCHS = {
     "activation": ("activation", "plain"),
     "epoch": ("epoch", "plain"),
     "training accuracy": ("train_accuracy_mean", "percent"),
-    "training loss": ("train_loss_mean", "four"),
     "test accuracy": ("test_accuracy_mean", "percent"),
+    "training loss": ("train_loss_mean", "four"),
     "test loss": ("test_loss_mean", "four"),
     "seconds": ("seconds_mean", "two"),
 }
 BOLD_COLUMN = "test accuracy"
 DECIMALS = {"plain": 0, "two": 2, "four": 4, "percent": 2}
-WIDEST = 30  # characters of a column
+NARROWEST, WIDEST = 7, 30  # characters of a column; 100.00% must fit into the first
 
 
 def workbook(epochs: pd.DataFrame, final: pd.DataFrame, dataset: str) -> bytes:
@@ -71,7 +71,9 @@ def _sheet(
     sheet = table.Table(name=name)
     for heading, (column, _) in columns.items():
         longest = max([len(heading), *(len(str(v)) for v in frame[column] if isinstance(v, str))])
-        sheet.addElement(table.TableColumn(stylename=f"width{min(longest, WIDEST)}"))
+        sheet.addElement(
+            table.TableColumn(stylename=f"width{max(NARROWEST, min(longest, WIDEST))}")
+        )
     sheet.addElement(_row(_cell(heading, "header") for heading in columns))
     for index, (_, values) in enumerate(frame.iterrows()):
         is_bold = index < len(bold) and bold[index]
@@ -123,7 +125,7 @@ def _add_styles(document: OpenDocument) -> None:
     header.addElement(style.TableCellProperties(backgroundcolor="#d9e2ec"))
     header.addElement(style.TextProperties(fontweight="bold"))
     add(header)
-    for characters in range(1, WIDEST + 1):
+    for characters in range(NARROWEST, WIDEST + 1):
         column = style.Style(name=f"width{characters}", family="table-column")
         width = f"{0.6 + 0.2 * characters:.1f}cm"
         column.addElement(style.TableColumnProperties(columnwidth=width))
