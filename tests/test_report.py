@@ -18,7 +18,7 @@ PUBLISHED = pd.read_csv("resources/published/custom_act_funcs_final_epoch.csv")
 def small_config(**protocol):
     study = FULL["studies"]["handmade"] | {
         "architectures": ["small", "plain"],
-        "activations": ["relu", "tent", "hill_published_0.25"],
+        "activations": ["relu", "tent", "hill_published_0.25", "hill_0.25"],
         "seeds": [0, 1],
     }
     study["protocol"] = study["protocol"] | protocol
@@ -76,7 +76,7 @@ def test_final_table_holds_the_numbers_of_the_csv():
     for architecture in ("small", "plain"):
         of_pair = final[final["architecture"] == architecture].to_dict("records")
         printed = rows(markdown, f"final_{architecture}")
-        assert len(printed) == len(of_pair) == 3
+        assert len(printed) == len(of_pair) == 4
         for cells, row in zip(printed, of_pair, strict=True):
             assert cells[:3] == [row["activation"], str(row["n"]), str(row["failures"])]
             if row["activation"] == "tent":
@@ -104,12 +104,22 @@ def test_reproduction_tables_and_counts():
     assert len(rows(markdown, "agreement")) == len(agreement)
 
 
+def test_hills_as_meant_stand_beside_those_as_published():
+    markdown, final, cells, _ = text(small_config())
+    small = final[final["architecture"] == "small"].set_index("activation")["test_accuracy_mean"]
+    ((architecture, name, theirs, published, meant, _),) = rows(markdown, "hills")
+    assert (architecture, name) == ("small", "PosHill_0.25")
+    assert float(theirs) == pytest.approx(0.8346)
+    assert float(published) == pytest.approx(small["hill_published_0.25"], abs=5e-5)
+    assert float(meant) == pytest.approx(small["hill_0.25"], abs=5e-5)
+
+
 def test_banner_says_what_was_cut_and_the_full_grid_has_none():
     cut = summary.cuts(small_config(epochs=2, train_examples=100), FULL)
     assert cut == [
-        "12 of 875 runs",
+        "16 of 875 runs",
         "2 of 5 architectures",
-        "3 of 35 activations",
+        "4 of 35 activations",
         "2 of 5 seeds",
         "epochs 2 instead of 5",
         "train examples 100 instead of all",
@@ -156,9 +166,9 @@ def test_summary_counts_against_relu():
 def test_provenance_adds_up_and_the_date_is_the_last_runs():
     runs, _ = results(small_config())
     table = dict(summary.provenance(runs, small_config()))
-    assert table["Runs"] == "12, of which 0 diverged" and table["Commit"] == "c0ffee"
-    assert table["Processor time of all runs"] == "0.12 h"  # 12 runs of 36 s
-    assert summary.timestamp(runs) == 1767225600 + 11
+    assert table["Runs"] == "16, of which 0 diverged" and table["Commit"] == "c0ffee"
+    assert table["Processor time of all runs"] == "0.16 h"  # 16 runs of 36 s
+    assert summary.timestamp(runs) == 1767225600 + 15
 
 
 def test_formats():

@@ -27,6 +27,18 @@ def apart(cells: pd.DataFrame) -> list[dict]:
     return cells[(cells["metric"] == "test_accuracy") & ~cells["agrees"]].to_dict("records")
 
 
+def corrected(cells: pd.DataFrame, final: pd.DataFrame) -> list[tuple[dict, dict]]:
+    """Each compared test cell of `hill_published_p` with our `hill_p`, the hill as meant."""
+    meant = final[final["n"] > 0].set_index(["architecture", "activation"])
+    test = cells[cells["metric"] == "test_accuracy"].to_dict("records")
+    names = [(row["architecture"], row["activation"].replace("_published", "")) for row in test]
+    return [
+        (row, meant.loc[name].to_dict())
+        for row, name in zip(test, names, strict=True)
+        if name[1] != row["activation"] and name in meant.index
+    ]
+
+
 def of_architecture(final: pd.DataFrame) -> dict:
     """What the text says of one architecture: relu, the highest, the lowest, how many beat relu.
 
