@@ -219,8 +219,15 @@ def test_wrong_input_is_named():
         curves.learning_curves(scores.epoch_means(two), FAMILIES)
     with pytest.raises(ValueError, match="one architecture"):
         bars.final_bars(scores.summarise(two), scores.final_rows(two), FAMILIES)
-    with pytest.raises(ValueError, match="family 'bump'; known: rectifier"):
-        curves.learning_curves(scores.epoch_means(table), {**FAMILIES, "neg_relu": "bump"})
+
+
+def test_a_family_of_ones_own_is_drawn_in_a_colour_that_no_other_has():
+    own = style.family_colour("bump")
+    assert own not in style.FAMILY_COLOURS.values()
+    figure = curves.learning_curves(
+        scores.epoch_means(epochs_table(2, 2)), {**FAMILIES, "neg_relu": "bump"}
+    )
+    assert "bump" in {ax.get_title(loc=side) for ax in figure.axes for side in ("left", "center")}
 
 
 def test_same_bytes_in_another_process(tmp_path):

@@ -30,6 +30,8 @@ FAMILY_COLOURS = {
     "valley_hill": to_rgb("#661100"),
 }
 
+OTHER_COLOUR = to_rgb("#00807a")  # families of one's own; a line above gives one its colour
+
 RC = {
     **seaborn.axes_style("ticks"),
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
@@ -71,14 +73,8 @@ def styled(draw: Draw) -> Draw:
 
 
 def family_colour(family: str) -> tuple[float, float, float]:
-    """The RGB colour of a family of activations; ValueError with the known ones for another."""
-    if family not in FAMILY_COLOURS:
-        known = ", ".join(FAMILY_COLOURS)
-        raise ValueError(
-            f"no colour for the family {family!r}; known: {known}; "
-            "add it to FAMILY_COLOURS in src/actgrid/figures/style.py"
-        )
-    return FAMILY_COLOURS[family]
+    """The RGB colour of a family of activations; all families without one share a teal."""
+    return FAMILY_COLOURS.get(family, OTHER_COLOUR)
 
 
 def lighter(colour: tuple[float, float, float], share: float = 0.55) -> tuple[float, float, float]:
