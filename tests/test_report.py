@@ -144,6 +144,14 @@ def test_every_reference_has_its_target():
     ), "a figure or table that the text never mentions"
 
 
+def test_a_network_with_one_activation_has_a_table_and_no_figures():
+    config = small_config()
+    config["studies"]["handmade"] = config["studies"]["handmade"] | {"activations": ["relu"]}
+    markdown, *_ = text(config)
+    assert "relu alone was trained" in markdown and "#tbl:final_small" in markdown
+    assert "fig:final_small" not in markdown and "fig:curves_small" not in markdown
+
+
 def test_summary_counts_against_relu():
     columns = ["activation", "n", "failures", "test_accuracy_mean"]
     columns += ["test_accuracy_low", "test_accuracy_high"]
