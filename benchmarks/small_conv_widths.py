@@ -21,13 +21,13 @@ SEED = 0
 PUBLISHED = {"relu": 0.7778, "slope_relu_0.5": 0.4642, "slope_relu_1.5": 0.8145}
 CANDIDATES = (  # channels, units, activation
     (64, (128, 64), "relu"),
-    (32, (128, 64), "relu"),
-    (32, (512, 512), "relu"),
     (64, (128, 64), "slope_relu_0.5"),
-    (16, (128, 64), "relu"),
-    (32, (128, 64), "slope_relu_0.5"),
-    (32, (256, 128), "relu"),
     (64, (128, 64), "slope_relu_1.5"),
+    (32, (128, 64), "relu"),
+    (32, (128, 64), "slope_relu_0.5"),
+    (32, (512, 512), "relu"),
+    (32, (256, 128), "relu"),
+    (16, (128, 64), "relu"),
 )
 
 
