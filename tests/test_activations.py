@@ -8,12 +8,16 @@ import torch
 import yaml
 
 from actgrid import activations, registry
+from actgrid.activations.graph import graph
 
 CONFIG = yaml.safe_load(Path("config.yaml").read_text())["activations"]
 CONSTANTS = {
     key: {k: v for k, v in entry.items() if k not in ("function", *activations.PRESENTATION)}
     for key, entry in CONFIG.items()
 }
+
+
+BESIDE_JUMP = (math.nextafter(0.75, -1), math.nextafter(0.75, 2))  # of hill_published
 
 
 def new(key):
@@ -190,6 +194,16 @@ def test_bad_constants_are_refused(constants, part):
 def test_unknown_name_lists_known_and_nearest():
     with pytest.raises(registry.UnknownName, match="did you mean 'slope_relu'.*hill_published"):
         activations.make("slop_relu")
+
+
+def test_graph_has_kinks_both_sides_of_a_jump_and_slopes():
+    rows = graph(activations.make("hill_published", peak=0.25), low=-1, high=2, points=7)
+    assert [row["x"] for row in rows] == sorted({-1, -0.5, 0, 0.5, 1, 1.5, 2, *BESIDE_JUMP, 0.75})
+    at = {row["x"]: row for row in rows}
+    below, above = (at[x] for x in BESIDE_JUMP)
+    assert (below["piece"], at[0.75]["piece"], above["piece"]) == (0, 1, 1)
+    assert (below["f"], above["f"]) == (pytest.approx(3), pytest.approx(1 / 3))
+    assert (at[0.5]["df"], at[0.75]["df"], at[-0.5]["df"]) == (4, pytest.approx(-4 / 3), 0)
 
 
 @pytest.mark.parametrize("peak", [0, 1, -1, 2])
