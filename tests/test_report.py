@@ -60,7 +60,7 @@ def text(config, failing=(), compare=True):
     trials = pd.read_csv("resources/small_conv_widths.csv")
     values = {"config": config, "full": FULL, "runs": runs, "final": final, "cells": cells}
     values |= {"agreement": agreement, "trials": trials, "figures": "../../figures"}
-    filled = report.fill(TEMPLATE, **values, report=report, summary=summary)
+    filled = report.fill(TEMPLATE, **values)
     return filled, final, cells, agreement
 
 

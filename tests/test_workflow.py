@@ -87,25 +87,18 @@ def runs_of(*activations):
     return {run for run in RUNS if run[1] in activations}
 
 
-def copied(folder):
-    """What git knows or would add, copied; links stay links."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    if listed.returncode:
-        pytest.skip("needs a git checkout")
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file() or (ROOT / name).is_symlink():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+def copied(folder, names):
+    """The files copied into a folder; links stay links."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     return Checkout(folder)
 
 
 @pytest.fixture(scope="session")
-def checkout(tmp_path_factory):
+def checkout(tmp_path_factory, tracked):
     """The project with prepared data: 300 and 250 made-up images that a network can tell apart."""
-    checkout = copied(tmp_path_factory.mktemp("checkout"))
+    checkout = copied(tmp_path_factory.mktemp("checkout"), tracked)
     rng, arrays = np.random.default_rng(0), {}
     for part, count in (("train", 300), ("test", 250)):
         labels = (np.arange(count) % 10).astype(np.uint8)
@@ -150,9 +143,12 @@ def test_the_full_grid_is_875_runs_planned_in_less_than_half_a_minute(checkout):
     assert "fetch_data" not in jobs(said)  # the data are there
 
 
-def test_the_data_are_fetched_first_where_there_are_none(tmp_path):
+def test_the_data_are_fetched_first_where_there_are_none(tmp_path, tracked):
     target = "results/runs/fashion_mnist/plain/tent/4/run.json"
-    assert jobs(copied(tmp_path).snakemake("-n", target)) == {"fetch_data": 1, "train_run": 1}
+    assert jobs(copied(tmp_path, tracked).snakemake("-n", target)) == {
+        "fetch_data": 1,
+        "train_run": 1,
+    }
 
 
 def test_lint_has_nothing_to_say(checkout):

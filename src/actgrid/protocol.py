@@ -2,10 +2,6 @@
 
 from dataclasses import dataclass
 
-OPTIMIZERS = ("sgd",)
-LOSSES = ("cross_entropy",)
-PRECISIONS = ("float32",)
-
 
 @dataclass(frozen=True)
 class Protocol:

@@ -34,8 +34,8 @@ def load(kind: str, name: str, modules: dict[str, str], package: str):
 def signature(name: str, modules: dict[str, str], package: str) -> dict[str, tuple[str, bool]]:
     """Argument -> (its type, whether it is needed) of the function `name`, read from its source.
 
-    The type is the annotation's or the default's name, "list" where there is neither. The module
-    is not imported: it would bring torch.
+    The type is the annotation's or the default's name. The module is not imported: it would bring
+    torch.
     """
     body = _source(f"{package}.{modules[name]}")
     (function,) = (n for n in body if isinstance(n, ast.FunctionDef) and n.name == name)
@@ -52,6 +52,4 @@ def _source(module):
 
 
 def _type(annotation, default):
-    if annotation is not None:
-        return ast.unparse(annotation)
-    return "list" if default is None else type(ast.literal_eval(default)).__name__
+    return ast.unparse(annotation) if annotation else type(ast.literal_eval(default)).__name__

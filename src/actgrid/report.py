@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import jinja2
 import pandas as pd
 
+from actgrid import summary
 from actgrid.summary import in_words
 
 ABSENT = "–"
@@ -13,7 +14,8 @@ ABSENT = "–"
 def fill(template: str, **values) -> str:
     """The Markdown of the report. Raises jinja2.UndefinedError for a value that is not given.
 
-    Comments in the template are <# ... #>, since {# starts an identifier in Markdown.
+    Comments in the template are <# ... #>, since {# starts an identifier in Markdown. It may call
+    the functions of TABLES by their names, and those of `summary`.
     """
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
@@ -23,6 +25,7 @@ def fill(template: str, **values) -> str:
         comment_end_string="#>",
     )
     environment.filters |= {"number": number, "percent": percent, "listed": listed}
+    environment.globals |= {"summary": summary} | {tool.__name__: tool for tool in TABLES}
     return environment.from_string(template).render(values) + "\n"
 
 
@@ -51,113 +54,106 @@ def table(header: dict[str, str], rows: Iterable[Iterable[str]]) -> str:
 
 def final_table(final: pd.DataFrame) -> str:
     """Final-epoch table of one architecture: a row per activation, means over seeds."""
-    header = {"Activation": "l", "n": "r", "Failed": "r", "Train acc.": "r", "Test acc.": "r"}
-    header |= {"SD": "r", "95 % interval": "r", "Train loss": "r", "Test loss": "r", "s/epoch": "r"}
-    return table(header, (_final_row(row) for row in final.to_dict("records")))
-
-
-def _final_row(row):
-    low, high = number(row["test_accuracy_low"]), number(row["test_accuracy_high"])
-    return [
-        row["activation"],
-        row["n"],
-        row["failures"],
-        number(row["train_accuracy_mean"]),
-        number(row["test_accuracy_mean"]),
-        number(row["test_accuracy_sd"]),
-        ABSENT if ABSENT in (low, high) else f"{low} to {high}",
-        number(row["train_loss_mean"]),
-        number(row["test_loss_mean"]),
-        number(row["seconds_mean"], 1),
-    ]
+    return _of_rows(
+        final,
+        ("Activation", "l", "activation"),
+        ("n", "r", "n"),
+        ("Failed", "r", "failures"),
+        ("Train acc.", "r", _decimals("train_accuracy_mean")),
+        ("Test acc.", "r", _decimals("test_accuracy_mean")),
+        ("SD", "r", _decimals("test_accuracy_sd")),
+        ("95 % interval", "r", _interval),
+        ("Train loss", "r", _decimals("train_loss_mean")),
+        ("Test loss", "r", _decimals("test_loss_mean")),
+        ("s/epoch", "r", _decimals("seconds_mean", 1)),
+    )
 
 
 def reproduction_table(cells: pd.DataFrame) -> str:
     """Ours against published, one architecture: test accuracy, and whether training agrees too."""
-    header = {"Activation": "l", "Published as": "l", "n": "r", "Ours": "r", "Published": "r"}
-    header |= {"Difference": "r", "Tolerance": "r", "Agrees": "l"}
-    header |= {"Train diff.": "r", "Train agrees": "l"}
-    training = cells[cells["metric"] == "train_accuracy"].set_index("activation")
-    test = cells[cells["metric"] == "test_accuracy"].to_dict("records")
-    return table(header, (_cell_row(row, training.loc[row["activation"]]) for row in test))
+    of_metric = dict(list(cells.groupby("metric")))
+    training = of_metric["train_accuracy"][["activation", "difference", "agrees"]]
+    return _of_rows(
+        of_metric["test_accuracy"].merge(training, on="activation", suffixes=("", "_train")),
+        ("Activation", "l", "activation"),
+        ("Published as", "l", "published_as"),
+        ("n", "r", "ours_n"),
+        ("Ours", "r", _decimals("ours_mean")),
+        ("Published", "r", _decimals("published_mean")),
+        ("Difference", "r", _decimals("difference")),
+        ("Tolerance", "r", _decimals("tolerance")),
+        ("Agrees", "l", lambda row: in_words(row["agrees"])),
+        ("Train diff.", "r", _decimals("difference_train")),
+        ("Train agrees", "l", lambda row: in_words(row["agrees_train"])),
+    )
 
 
-def _cell_row(row, training):
-    return [
-        row["activation"],
-        row["published_as"],
-        row["ours_n"],
-        number(row["ours_mean"]),
-        number(row["published_mean"]),
-        number(row["difference"]),
-        number(row["tolerance"]),
-        "yes" if row["agrees"] else "no",
-        number(training["difference"]),
-        "yes" if training["agrees"] else "no",
-    ]
-
-
-def corrected_table(pairs: list[tuple[dict, dict]]) -> str:
+def corrected_table(hills: pd.DataFrame) -> str:
     """Test accuracy of the hills: published, ours with the published slip, ours as meant."""
-    header = {"Architecture": "l", "Hill": "l", "Published": "r", "Ours as published": "r"}
-    header |= {"Ours as meant": "r", "SD": "r"}
-    return table(
-        header,
-        [
-            [
-                row["architecture"],
-                row["published_as"],
-                number(row["published_mean"]),
-                number(row["ours_mean"]),
-                number(meant["test_accuracy_mean"]),
-                number(meant["test_accuracy_sd"]),
-            ]
-            for row, meant in pairs
-        ],
+    return _of_rows(
+        hills,
+        ("Architecture", "l", "architecture"),
+        ("Hill", "l", "published_as"),
+        ("Published", "r", _decimals("published_mean")),
+        ("Ours as published", "r", _decimals("ours_mean")),
+        ("Ours as meant", "r", _decimals("test_accuracy_mean")),
+        ("SD", "r", _decimals("test_accuracy_sd")),
     )
 
 
 def agreement_table(agreement: pd.DataFrame) -> str:
     """Share of agreeing cells per architecture and metric, the authors' second run beside it."""
-    header = {"Compared": "l", "Architecture": "l", "Metric": "l", "Cells": "r", "Agree": "r"}
-    header |= {"Share": "r", "Mean difference": "r", "Rank correlation": "r"}
-    rows = agreement.to_dict("records")
-    return table(
-        header,
-        [
-            [
-                row["compared"],
-                row["architecture"],
-                row["metric"].replace("_", " "),
-                row["cells"],
-                row["agree"],
-                percent(row["share"]),
-                number(row["mean_abs_difference"]),
-                number(row["rank_correlation"], 2),
-            ]
-            for row in rows
-        ],
+    return _of_rows(
+        agreement,
+        ("Compared", "l", "compared"),
+        ("Architecture", "l", "architecture"),
+        ("Metric", "l", lambda row: row["metric"].replace("_", " ")),
+        ("Cells", "r", "cells"),
+        ("Agree", "r", "agree"),
+        ("Share", "r", lambda row: percent(row["share"])),
+        ("Mean difference", "r", _decimals("mean_abs_difference")),
+        ("Rank correlation", "r", _decimals("rank_correlation", 2)),
     )
 
 
-def protocol_rows(protocol: dict) -> list[tuple[str, str]]:
-    """The protocol's settings in words."""
-    return [(key.replace("_", " "), in_words(value)) for key, value in protocol.items()]
-
-
-def trial_rows(trials: pd.DataFrame) -> list[list]:
+def trial_table(trials: pd.DataFrame) -> str:
     """Candidates for the widths of small_conv: the last epoch of each, beside the published."""
-    keys = ["channels", "units", "activation"]
-    last = trials.groupby(keys, sort=False).tail(1)
-    return [
-        [
-            row["channels"],
-            row["units"],
-            row["activation"],
-            row["epoch"],
-            number(row["train_accuracy"]),
-            number(row["test_accuracy"]),
-            number(row["published_test_accuracy"]),
-        ]
-        for row in last.to_dict("records")
-    ]
+    return _of_rows(
+        trials.groupby(["channels", "units", "activation"], sort=False).tail(1),
+        ("Channels", "r", "channels"),
+        ("Units", "l", "units"),
+        ("Activation", "l", "activation"),
+        ("Epochs", "r", "epoch"),
+        ("Train acc.", "r", _decimals("train_accuracy")),
+        ("Test acc.", "r", _decimals("test_accuracy")),
+        ("Published test acc.", "r", _decimals("published_test_accuracy")),
+    )
+
+
+def protocol_table(protocol: dict) -> str:
+    """The protocol's settings in words."""
+    rows = [(key.replace("_", " "), in_words(value)) for key, value in protocol.items()]
+    return table({"Setting": "l", "Value": "l"}, rows)
+
+
+def _of_rows(frame: pd.DataFrame, *columns) -> str:
+    """A table of a frame; column: (title, alignment, key of the row or function of the row)."""
+    header = {title: side for title, side, _ in columns}
+    values = [value for _, _, value in columns]
+    rows = frame.to_dict("records")
+    return table(header, ([v(r) if callable(v) else r[v] for v in values] for r in rows))
+
+
+def _decimals(key: str, digits: int = 4):
+    return lambda row: number(row[key], digits)
+
+
+def _interval(row) -> str:
+    low, high = number(row["test_accuracy_low"]), number(row["test_accuracy_high"])
+    return ABSENT if ABSENT in (low, high) else f"{low} to {high}"
+
+
+TABLES = (
+    *(table, final_table, reproduction_table, corrected_table),
+    *(agreement_table, trial_table, protocol_table),
+)

@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 
-from actgrid import grid
+from actgrid import grid, records
 
 
 def of_pair(final: pd.DataFrame, dataset: str, architecture: str) -> pd.DataFrame:
@@ -27,16 +27,14 @@ def apart(cells: pd.DataFrame) -> list[dict]:
     return cells[(cells["metric"] == "test_accuracy") & ~cells["agrees"]].to_dict("records")
 
 
-def corrected(cells: pd.DataFrame, final: pd.DataFrame) -> list[tuple[dict, dict]]:
-    """Each compared test cell of `hill_published_p` with our `hill_p`, the hill as meant."""
-    meant = final[final["n"] > 0].set_index(["architecture", "activation"])
-    test = cells[cells["metric"] == "test_accuracy"].to_dict("records")
-    names = [(row["architecture"], row["activation"].replace("_published", "")) for row in test]
-    return [
-        (row, meant.loc[name].to_dict())
-        for row, name in zip(test, names, strict=True)
-        if name[1] != row["activation"] and name in meant.index
-    ]
+def corrected(cells: pd.DataFrame, final: pd.DataFrame) -> pd.DataFrame:
+    """Each compared test cell of `hill_published_p` beside our cell of `hill_p`, as meant."""
+    test = cells[cells["metric"] == "test_accuracy"]
+    hills = test[test["activation"].str.startswith("hill_published_")]
+    meant = hills["activation"].str.replace("_published", "")
+    return hills.assign(activation=meant).merge(
+        final[final["n"] > 0], on=["dataset", "architecture", "activation"]
+    )
 
 
 def of_architecture(final: pd.DataFrame) -> dict:
@@ -117,7 +115,7 @@ def provenance(runs: pd.DataFrame, config: dict) -> list[tuple[str, str]]:
         ("Checkout without changes", values("clean")),
         ("Processor", values("processor")),
         ("Device", f"{values('device')}; threads a run: {values('threads')}"),
-        *((name, values(name)) for name in ("python", "torch", "numpy")),
+        *((name, values(name)) for name in records.VERSIONS),
         ("Precision", values("precision")),
         ("Data, sha256 of the prepared arrays", values("data_sha256")),
         ("Config, sha256", hashlib.sha256(text.encode()).hexdigest()),

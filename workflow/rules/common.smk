@@ -56,8 +56,7 @@ def get_run_source(wildcards):
 
 def get_settings(wildcards):
     """The slice of the config that one run's numbers depend on."""
-    study = PAIRS[wildcards.dataset, wildcards.architecture]
-    return grid.settings(config, study, wildcards.activation)
+    return grid.settings(config, get_study(wildcards), wildcards.activation)
 
 
 def get_runs(name):
@@ -127,8 +126,3 @@ def get_families():
 def get_reproduction():
     """The comparison with published figures, if the grid has any."""
     return ["<results>/reproduction.csv", "<results>/agreement.csv"] if get_published() else []
-
-
-def get_layout():
-    """The filter and templates of the report."""
-    return ["xref.lua", "template.tex", "template.typ", "template.html"]

@@ -1,5 +1,6 @@
 # From tables and figures to the report.
 REPORT_FORMATS = ["md", "tex", "pdf", "html"]
+LAYOUT = ["xref.lua", "template.tex", "template.typ", "template.html"]
 
 
 rule render_report:
@@ -8,7 +9,7 @@ rule render_report:
         reproduction=get_reproduction(),
         figures=expand("{figure}.{extension}", figure=get_figures(), extension=["pdf", "svg"]),
         template="workflow/report/report.md.j2",
-        layout=expand("workflow/report/{name}", name=get_layout()),
+        layout=expand("workflow/report/{name}", name=LAYOUT),
         bibliography="resources/references.bib",
         trials="resources/small_conv_widths.csv",
         base="config.yaml",

@@ -11,12 +11,13 @@ from actgrid import rendering, report, summary
 runs, final = (pd.read_csv(file) for file in snakemake.input.tables)
 cells, agreement = [pd.read_csv(file) for file in snakemake.input.reproduction] or (None, None)
 config, out = snakemake.params.config, Path(snakemake.output[0]).parent
+tables = {"runs": runs, "final": final, "cells": cells, "agreement": agreement}
 text = report.fill(
     Path(snakemake.input.template).read_text(),
-    **{"config": config, "full": yaml.safe_load(Path(snakemake.input.base).read_text())},
-    **{"runs": runs, "final": final, "cells": cells, "agreement": agreement},
-    **{"report": report, "summary": summary},
+    **tables,
     trials=pd.read_csv(snakemake.input.trials),
+    config=config,
+    full=yaml.safe_load(Path(snakemake.input.base).read_text()),
     figures=os.path.relpath(config["pathvars"]["figures"], out),
 )
 templates, bibliography = Path("workflow/report"), Path(snakemake.input.bibliography)

@@ -119,7 +119,7 @@ def _checked(knots, slopes, at_knot):
     return knots
 
 
-def piecewise_linear(knots, left_slope=0.0, right_slope=0.0, at_knot="left") -> nn.Module:
+def piecewise_linear(knots: list, left_slope=0.0, right_slope=0.0, at_knot="left") -> nn.Module:
     """Straight lines through `knots` [[x, y], ...]; see PiecewiseLinear. Shape: (*) -> (*)."""
     return PiecewiseLinear(knots, left_slope, right_slope, at_knot)
 

@@ -22,7 +22,7 @@ def final_bars(final: pd.DataFrame, seeds: pd.DataFrame, families: Mapping[str, 
 
     final: rows of `scores.summarise`, in the order to be drawn. seeds: rows of `scores.final_rows`,
     the dots. families: activation -> family, the colours. Whiskers are the columns _low and _high.
-    Raises ValueError for several architectures or data sets, or a family without a colour.
+    Raises ValueError for several architectures or data sets.
     """
     style.single(final["dataset"], "data set")
     style.single([*final["architecture"], *seeds["architecture"]], "architecture")
@@ -40,7 +40,7 @@ def draw(final: pd.DataFrame, seeds: pd.DataFrame, families: Mapping[str, str], 
     places = _places([families[name] for name in names])
     row_of = dict(zip(names, places, strict=True))
     for metric, shift in zip(METRICS, (-THICKNESS / 2, THICKNESS / 2), strict=True):
-        _draw_metric(ax, final, seeds, families, metric, places + shift)
+        _draw_metric(ax, final, families, metric, places + shift)
         dots = [row_of[name] + shift for name in seeds["activation"]] + _spread(seeds)
         ax.scatter(seeds[metric], dots, s=3.5, c="white", ec="black", lw=0.4, zorder=4)
     _mark_failures(ax, final, places)
@@ -59,7 +59,7 @@ def _places(families: list[str]) -> np.ndarray:
     return np.arange(len(families)) + FAMILY_GAP * np.cumsum([0, *changes])
 
 
-def _draw_metric(ax, final, seeds, families, metric, places) -> None:
+def _draw_metric(ax, final, families, metric, places) -> None:
     has_result = (final["n"] > 0).to_numpy()
     cells, places = final[has_result], places[has_result]
     mean = cells[f"{metric}_mean"]

@@ -19,7 +19,7 @@ def learning_curves(means: pd.DataFrame, families: Mapping[str, str]) -> Figure:
 
     means: rows of `scores.epoch_means` of one architecture and data set, in config order.
     families: activation -> family. Activations without a good run have no row and no line.
-    Raises ValueError for several architectures or data sets, or a family without a colour.
+    Raises ValueError for several architectures or data sets.
     """
     if means.empty:
         return style.message("no run ended well: no learning curve to draw")
