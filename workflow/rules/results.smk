@@ -9,7 +9,7 @@ rule collect_pair:
         epochs="<results>/{dataset}/{architecture}/epochs.csv",
         final="<results>/{dataset}/{architecture}/final_epoch.csv",
     params:
-        study=get_study,
+        studies=get_studies,
     log:
         "logs/<results>/{dataset}/{architecture}/collect.log",
     conda:

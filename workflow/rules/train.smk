@@ -1,19 +1,38 @@
 # One job a run: a cell (dataset, architecture, activation, seed) of the grid.
+RUN = "{dataset}/{architecture}/{activation}/{seed}"
+IS_LEARNED = "|".join(sorted({re.escape(run.activation) for run in LEARNED})) or "(?!)"
+
+
 rule train_run:
     input:
         data=ancient(rules.fetch_data.output),  # verified by content; no younger copy matters
+        before=get_learned_before,
         source=get_run_source,
     output:
-        epochs="<results>/runs/{dataset}/{architecture}/{activation}/{seed}/epochs.csv",
-        run="<results>/runs/{dataset}/{architecture}/{activation}/{seed}/run.json",
+        epochs=f"<results>/runs/{RUN}/epochs.csv",
+        run=f"<results>/runs/{RUN}/run.json",
+    wildcard_constraints:
+        activation=f"(?!(?:{IS_LEARNED})/)[^/]+",
     params:
         settings=get_settings,
     log:
-        "logs/<results>/{dataset}/{architecture}/{activation}/{seed}.log",
+        f"logs/<results>/{RUN}.log",
     benchmark:
-        "logs/<results>/{dataset}/{architecture}/{activation}/{seed}.tsv"
+        f"logs/<results>/{RUN}.tsv"
     threads: 1
     conda:
         "../../environment.yml"
     script:
         "../scripts/train_run.py"
+
+
+# A run that learns its activation leaves that as well, for its figures and for other networks.
+use rule train_run as train_learned with:
+    output:
+        epochs=f"<results>/runs/{RUN}/epochs.csv",
+        run=f"<results>/runs/{RUN}/run.json",
+        activation=f"<results>/runs/{RUN}/activation.pt",
+        graph=f"<results>/runs/{RUN}/graph.csv",
+        preactivations=f"<results>/runs/{RUN}/preactivations.csv",
+    wildcard_constraints:
+        activation=IS_LEARNED,

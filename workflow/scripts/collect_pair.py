@@ -8,7 +8,7 @@ import pandas as pd
 from actgrid import records, scores
 
 documents = [json.loads(Path(file).read_text()) for file in snakemake.input.runs]
-runs = records.runs_frame(snakemake.params.study, documents)
+runs = records.runs_frame(snakemake.params.studies, documents)
 epochs = records.epochs_frame(runs, [pd.read_csv(f) for f in snakemake.input.epochs])
 runs.to_csv(snakemake.output.runs, index=False)
 epochs.to_csv(snakemake.output.epochs, index=False)

@@ -6,6 +6,8 @@ Importing this package does not import torch; `make` imports only the module tha
 from actgrid import registry
 
 ACTIVATIONS = {
+    "tanh": "fixed",
+    "gelu": "fixed",
     "relu": "fixed",
     "leaky_relu": "fixed",
     "piecewise_linear": "piecewise",
@@ -14,10 +16,13 @@ ACTIVATIONS = {
     "offset_relu": "piecewise",
     "hill": "piecewise",
     "hill_published": "piecewise",
+    "learned": "subnetwork",
+    "transfer": "subnetwork",
 }
 
-
-PRESENTATION = ("family", "published_as")  # keys of a config entry that are no constants
+SHARED = ("learned",)  # one module serves all layers of a network
+PRESENTATION = ("family", "published_as")  # keys of a config entry without effect on a run
+ABOUT_NETWORK = ("matched_to",)  # keys that change the network around the activation
 
 
 def make(name: str, **constants):
@@ -33,6 +38,19 @@ def make(name: str, **constants):
 
 
 def from_config(entry: dict):
-    """A new module of an entry of the config: `function`, its constants, PRESENTATION keys."""
-    skipped = ("function", *PRESENTATION)
-    return make(entry["function"], **{k: v for k, v in entry.items() if k not in skipped})
+    """A new module of an entry of the config; keys that are no constants are left aside."""
+    return make(entry["function"], **constants(entry))
+
+
+def constants(entry: dict) -> dict:
+    """The constants of an entry's function."""
+    skipped = ("function", *PRESENTATION, *ABOUT_NETWORK)
+    return {key: value for key, value in entry.items() if key not in skipped}
+
+
+def factory(entry: dict):
+    """new_activation(width) for a network: a new module a layer, or one for all if it is SHARED."""
+    if entry["function"] not in SHARED:
+        return lambda width: from_config(entry)
+    module = from_config(entry)
+    return lambda width: module

@@ -3,6 +3,16 @@
 from torch import nn
 
 
+def tanh() -> nn.Module:
+    """(e^x - e^-x) / (e^x + e^-x). Shape: (*) -> (*)."""
+    return nn.Tanh()
+
+
+def gelu() -> nn.Module:
+    """x * Phi(x), Phi the standard normal distribution. Hendrycks and Gimpel 2016."""
+    return nn.GELU()
+
+
 def relu() -> nn.Module:
     """max(x, 0); gradient 0 at 0. Nair and Hinton 2010. Shape: (*) -> (*)."""
     return nn.ReLU()

@@ -14,7 +14,7 @@ def graph(module, low: float = -3.0, high: float = 3.0, points: int = 601) -> li
     knots = [x for x, _ in getattr(module, "knots", ()) if low <= x <= high]
     jumps = sorted({x for x in knots if knots.count(x) == 2})
     sides = [math.nextafter(x, direction) for x in jumps for direction in (low, high)]
-    xs = sorted({*torch.linspace(low, high, points).double().tolist(), *knots, *sides})
+    xs = sorted({*torch.linspace(low, high, points, dtype=torch.float64).tolist(), *knots, *sides})
     x = torch.tensor(xs, dtype=torch.float64, requires_grad=True)
     f = module.double()(x)
     (df,) = torch.autograd.grad(f.sum(), x)

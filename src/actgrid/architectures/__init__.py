@@ -1,7 +1,7 @@
 """Registry of network architectures: name -> the module here that defines a builder of that name.
 
 A builder takes new_activation(width), which makes one activation module per layer, the shape of
-one example, and the number of classes. Importing this package does not import torch.
+one example, and the number of outputs. Importing this package does not import torch.
 """
 
 from actgrid import registry
@@ -12,17 +12,23 @@ ARCHITECTURES = {
     "resnet_norm": "residual",
     "resnet_no_norm": "residual",
     "plain": "residual",
+    "mlp_48_24": "tabular",
+    "mlp_48_24_16": "tabular",
+    "mlp_96_48_32": "tabular",
+    "banknote_mlp": "tabular",
 }
 
 
-def build(name: str, new_activation, input_shape, classes: int):
-    """A new network of the architecture `name`. Shape: (N, *input_shape) -> (N, classes).
+def build(name: str, new_activation, input_shape, outputs: int, extra_parameters: int = 0):
+    """A new network of the architecture `name`. Shape: (N, *input_shape) -> (N, outputs).
 
     `new_activation(width)` is called once per activation layer, `width` being its channels or
-    units, so that no two layers share a module. Raises registry.UnknownName for unknown names.
+    units. `extra_parameters` asks for a network widened by about so many trained scalars.
+    Raises registry.UnknownName for unknown names, TypeError for one that cannot be widened.
     """
     builder = registry.load("architecture", name, ARCHITECTURES, __name__)
-    return builder(new_activation, tuple(input_shape), classes)
+    wider = {"extra_parameters": extra_parameters} if extra_parameters else {}
+    return builder(new_activation, tuple(input_shape), outputs, **wider)
 
 
 def parameter_count(model) -> int:

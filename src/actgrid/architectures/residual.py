@@ -6,22 +6,22 @@ He et al. 2016 for the residual block. Convolutions keep their bias in all three
 from torch import nn
 
 
-def resnet_norm(new_activation, input_shape, classes: int) -> nn.Module:
+def resnet_norm(new_activation, input_shape, outputs: int) -> nn.Module:
     """Stem, 3 residual blocks of 64, 4 of 128, pooling, Linear; BatchNorm after convolutions.
 
-    Shape: (N, C, 28, 28) -> (N, classes).
+    Shape: (N, C, 28, 28) -> (N, outputs).
     """
-    return _network(new_activation, input_shape, classes, nn.BatchNorm2d, shortcut=True)
+    return _network(new_activation, input_shape, outputs, nn.BatchNorm2d, shortcut=True)
 
 
-def resnet_no_norm(new_activation, input_shape, classes: int) -> nn.Module:
-    """resnet_norm without any BatchNorm. Shape: (N, C, 28, 28) -> (N, classes)."""
-    return _network(new_activation, input_shape, classes, None, shortcut=True)
+def resnet_no_norm(new_activation, input_shape, outputs: int) -> nn.Module:
+    """resnet_norm without any BatchNorm. Shape: (N, C, 28, 28) -> (N, outputs)."""
+    return _network(new_activation, input_shape, outputs, None, shortcut=True)
 
 
-def plain(new_activation, input_shape, classes: int) -> nn.Module:
-    """resnet_norm without any BatchNorm or shortcut. Shape: (N, C, 28, 28) -> (N, classes)."""
-    return _network(new_activation, input_shape, classes, None, shortcut=False)
+def plain(new_activation, input_shape, outputs: int) -> nn.Module:
+    """resnet_norm without any BatchNorm or shortcut. Shape: (N, C, 28, 28) -> (N, outputs)."""
+    return _network(new_activation, input_shape, outputs, None, shortcut=False)
 
 
 class Block(nn.Module):
@@ -55,7 +55,7 @@ def _convolution(inputs, width, kernel, stride, padding, norm):
     return layers + ([norm(width)] if norm else [])
 
 
-def _network(new_activation, input_shape, classes, norm, shortcut):
+def _network(new_activation, input_shape, outputs, norm, shortcut):
     def block(inputs, width, stride=1):
         return Block(new_activation, inputs, width, stride, norm, shortcut)
 
@@ -68,5 +68,5 @@ def _network(new_activation, input_shape, classes, norm, shortcut):
         *(block(128, 128) for _ in range(3)),
         nn.AvgPool2d(3, stride=1),  # (N, 128, 2, 2)
         nn.Flatten(),
-        nn.Linear(512, classes),
+        nn.Linear(512, outputs),
     )

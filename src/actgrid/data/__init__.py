@@ -10,23 +10,28 @@ import numpy as np
 # data set -> the module that says what it holds and where it comes from
 DATASETS = {
     "fashion_mnist": "actgrid.data.fashion_mnist",
+    "covertype": "actgrid.data.covertype",
+    "banknote": "actgrid.data.banknote",
 }
 
-ARRAYS = ("train_x", "train_y", "test_x", "test_y")
+ARRAYS = ("train_x", "train_y", "valid_x", "valid_y", "test_x", "test_y")
 
 
 @dataclass(frozen=True)
 class Dataset:
     """One prepared data set; the arrays are read-only memory maps.
 
-    train_x, test_x: inputs, for images (N, C, H, W) uint8, 0 to 255.
-    train_y, test_y: (N,) uint8, index into classes.
-    sha256: fingerprint() of the four arrays.
+    *_x: inputs; images (N, C, H, W) uint8, 0 to 255; tables (N, features) float32.
+    *_y: (N,) uint8, index into classes.
+    valid_x, valid_y: the validation part; without one N = 0.
+    sha256: fingerprint() of the six arrays.
     """
 
     name: str
     train_x: np.ndarray
     train_y: np.ndarray
+    valid_x: np.ndarray
+    valid_y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
     classes: tuple[str, ...]
@@ -34,7 +39,7 @@ class Dataset:
 
 
 def load(folder):
-    """Read a prepared folder (four .npy files and meta.json) and verify its content.
+    """Read a prepared folder (six .npy files and meta.json) and verify its content.
 
     Raises ValueError when a file is missing, cut short, or not what meta.json says.
     """
@@ -52,7 +57,7 @@ def load(folder):
 
 
 def fingerprint(arrays):
-    """sha256 (hex) over the four arrays in the order of ARRAYS.
+    """sha256 (hex) over the six arrays in the order of ARRAYS.
 
     Each counts with one line "name dtype shape", then its values in C order.
     """

@@ -1,4 +1,4 @@
-"""The heavy downloaders, torchvision and openml, run as a child process that can be killed.
+"""The heavy downloaders (torchvision, openml, scikit-learn), a child process that can be killed.
 
 `python -m actgrid.data.child torchvision FashionMNIST` writes the files into the current folder.
 While it gets on (bytes received, or processor time used) it lengthens the file `progress`;
@@ -44,16 +44,20 @@ def torchvision(name):
             raise RuntimeError("; ".join(failures))
 
 
-def openml(number, n_train):
-    """Rebuild the four IDX files from an OpenML data set of images, training rows first."""
+def openml(number):
+    """Inputs and labels of an OpenML data set, as it holds them: a table and a column."""
     import openml
 
     openml.config.set_retry_policy("human", 1)
     found = openml.datasets.get_dataset(
         int(number), download_data=True, download_qualities=False, download_features_meta_data=False
     )
-    x, y, _, _ = found.get_data(target=found.default_target_attribute)
-    images, labels = as_bytes(x), as_bytes(y)
+    return found.get_data(target=found.default_target_attribute)[:2]
+
+
+def openml_images(number, n_train):
+    """Rebuild the four IDX files from an OpenML data set of images, training rows first."""
+    images, labels = map(as_bytes, openml(number))
     side = int(images.shape[1] ** 0.5)
     images = images.reshape(-1, side, side)
     n = int(n_train)
@@ -61,6 +65,23 @@ def openml(number, n_train):
              "train_y": labels[:n], "test_y": labels[n:]}  # fmt: skip
     for key, name in idx.MNIST_FILES.items():
         Path(name).write_bytes(idx.build(parts[key]))
+
+
+def openml_table(number):
+    """Write an OpenML table of numbers as openml_<number>.csv; last its classes, 0, 1, ..."""
+    x, y = openml(number)
+    classes = np.unique(np.asarray(y).astype(str), return_inverse=True)[1]
+    table = np.column_stack([np.asarray(x, np.float64), classes])
+    np.savetxt(f"openml_{number}.csv", table, fmt="%.17g", delimiter=",")
+
+
+def sklearn():
+    """Write what scikit-learn's fetch_covtype gives as the file that it was made of."""
+    from sklearn.datasets import fetch_covtype
+
+    found = fetch_covtype(data_home=".", n_retries=1)
+    table = np.column_stack([found.data, found.target])
+    np.savetxt("covtype.data", table, fmt="%d", delimiter=",")
 
 
 def as_bytes(table):
@@ -112,7 +133,10 @@ def main(origin, *arguments):
         count_received(kind)
     threading.Thread(target=show_progress, args=(os.getppid(),), daemon=True).start()
     try:
-        {"torchvision": torchvision, "openml": openml}[origin](*arguments)
+        {
+            "torchvision": torchvision, "openml_images": openml_images,
+            "openml_table": openml_table, "sklearn": sklearn,
+        }[origin](*arguments)  # fmt: skip
     except Exception as error:  # whatever the libraries raise, the next source is tried
         print("\n" + " ".join(f"{type(error).__name__}: {error}".split()), file=sys.stderr)
         return NO_SPACE if disk_full(error) else 1

@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST family: strict reading, writing, and the four arrays."""
+"""The IDX format of the MNIST family: strict reading, writing, and the six arrays."""
 
 import gzip
 import struct
@@ -53,9 +53,9 @@ def unpack(content):
 
 
 def mnist_arrays(contents):
-    """The four IDX files (name -> plain bytes) -> train_x, train_y, test_x, test_y.
+    """The four IDX files (name -> plain bytes) -> (the six arrays, nothing more for meta.json).
 
-    Images become (N, 1, H, W) uint8, labels (N,) uint8.
+    Images become (N, 1, H, W) uint8, labels (N,) uint8; the validation part is empty.
     Raises ValueError when a file is malformed or images and labels differ in number.
     """
     read = {key: contents[name] for key, name in MNIST_FILES.items()}
@@ -65,4 +65,5 @@ def mnist_arrays(contents):
         if len(images) != len(labels):
             raise ValueError(f"{split}: {len(images)} images but {len(labels)} labels")
         arrays[f"{split}_x"] = images[:, None]  # (N, H, W) -> (N, 1, H, W)
-    return arrays
+    arrays |= {"valid_x": arrays["train_x"][:0], "valid_y": arrays["train_y"][:0]}
+    return arrays, {}

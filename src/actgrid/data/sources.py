@@ -1,7 +1,8 @@
 """Fetch a data set: try its sources in order, verify by content, prepare the arrays.
 
-The module of a data set (see DATASETS) says CLASSES, FILES (raw name -> sha256 of the unpacked
-content), SOURCES (origin and its arguments, see origins.py) and arrays(contents).
+The module of a data set (see DATASETS) says CLASSES, FILES (alternatives, each raw name -> sha256
+of the unpacked content; None: its structure alone is known), SOURCES (origin and its arguments, see
+origins.py), and arrays(contents) -> (the six arrays, what else is to stand in meta.json).
 """
 
 import contextlib
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from actgrid.data import DATASETS, fingerprint, idx, prepare
 from actgrid.data.child import disk_full
-from actgrid.data.origins import ORIGINS, SourceError
+from actgrid.data.origins import ORIGINS
+from actgrid.data.process import SourceError
 
 
 class FetchError(Exception):
@@ -24,7 +26,7 @@ class FetchError(Exception):
 
 
 def fetch(name, raw_dir, prepared_dir, log):
-    """Get a data set and write the five prepared files into prepared_dir; returns its meta.
+    """Get a data set and write the seven prepared files into prepared_dir; returns its meta.
 
     Files that the user put into raw_dir/<name> come first; what another source gave is kept
     there, unpacked. log is called with one line of text a step.
@@ -48,15 +50,16 @@ def _fetch(name, module, raw, prepared, log):
     for label, origin in _candidates(module, raw):
         log(f"{name}: trying {label}")
         try:
-            contents, arrays = _from(origin, module, raw, log)
+            files, arrays, facts = _from(origin, module, raw, log)
         except SourceError as error:
             log(f"{name}: {label}: {error}")
             failures.append(f"{label}: {error}")
             continue
         meta = {
-            "name": name, "classes": list(module.CLASSES), "files": dict(module.FILES),
+            "name": name, "classes": list(module.CLASSES), "files": files,
             "sha256": fingerprint(arrays), "source": label,
-            "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
+            "sizes": {key: len(arrays[f"{key}_y"]) for key in ("train", "valid", "test")},
+            "fetched": datetime.now(UTC).isoformat(timespec="seconds"), **facts,
         }  # fmt: skip
         prepare.write(prepared, arrays, meta)
         log(f"{name}: verified, from {label}; prepared in {prepared}")
@@ -73,13 +76,12 @@ def _candidates(module, raw):
 
 
 def _from(origin, module, raw, log):
-    """Verified contents (name -> plain bytes) and arrays of one origin; keeps the contents."""
+    """Verified files (name -> sha256) of one origin, arrays, further facts; keeps the files."""
     part = raw / ".part"
     shutil.rmtree(part, ignore_errors=True)
     try:
         folder = origin(part)
-        contents = {name: read(folder, name, sha256) for name, sha256 in module.FILES.items()}
-        arrays = module.arrays(contents)
+        contents, (arrays, facts) = _usable(folder, module)
         if folder != raw:
             _keep(contents, raw, log)
     except (ValueError, OSError) as error:
@@ -88,11 +90,24 @@ def _from(origin, module, raw, log):
         raise SourceError(str(error)) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return contents, arrays
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    return files, arrays, facts
+
+
+def _usable(folder, module):
+    """Contents (name -> plain bytes) of the first alternative of FILES that makes arrays; those."""
+    failures = []
+    for files in module.FILES:
+        try:
+            contents = {name: read(folder, name, sha256) for name, sha256 in files.items()}
+            return contents, module.arrays(contents)
+        except ValueError as error:
+            failures.append(str(error))
+    raise ValueError("; ".join(failures))
 
 
 def read(folder, name, sha256):
-    """Plain content of folder/name or folder/name.gz, whichever has the sha256.
+    """Plain content of folder/name or folder/name.gz, whichever has the sha256 (None: any).
 
     Raises ValueError that says what is wrong with the file.
     """
@@ -106,7 +121,7 @@ def read(folder, name, sha256):
             wrong.append(f"{path.name}: {error}")
             continue
         found = hashlib.sha256(content).hexdigest()
-        if found == sha256:
+        if sha256 in (found, None):
             return content
         wrong.append(f"{path.name}: content has sha256 {found}, expected {sha256}")
     raise ValueError("; ".join(wrong) or f"{name} (or {name}.gz) is missing")
@@ -158,7 +173,8 @@ def _full(name, raw, prepared):
 
 def _nothing(name, module, raw, failures):
     tried = [f"  {number}. {failure}" for number, failure in enumerate(failures, 1)]
-    files = [f"  {file:<24}{sha256}" for file, sha256 in module.FILES.items()]
+    known = {name: sha256 for files in module.FILES for name, sha256 in files.items() if sha256}
+    files = [f"  {name:<28}{sha256}" for name, sha256 in known.items()]
     return "\n".join([
         f"{name}: none of the {len(failures)} sources gave the data:", *tried,
         f"To place it by hand, put these files, plain or gzipped (name + .gz), into {raw}",
