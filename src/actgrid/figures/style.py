@@ -28,6 +28,14 @@ FAMILY_COLOURS = {
     "tent": _PURPLE,
     "double_hill": _SKY,
     "valley_hill": to_rgb("#661100"),
+    "tanh": to_rgb("#01135e"),  # darker than what is learned from it, as rectifier and gelu are
+    "gelu": to_rgb("#400a3a"),
+    "smooth": to_rgb("#b0a0b8"),
+    "learned_tanh": to_rgb("#1a86e0"),
+    "learned_relu": to_rgb("#e86800"),
+    "learned_gelu": to_rgb("#b0109a"),
+    "matched": to_rgb("#7cc48c"),
+    "transfer": to_rgb("#d8cb40"),
 }
 
 OTHER_COLOUR = to_rgb("#00807a")  # families of one's own; a line above gives one its colour
