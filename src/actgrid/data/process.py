@@ -64,10 +64,8 @@ def _failure(text, status, work):
     if full or status == child.NO_SPACE or shutil.disk_usage(work).free < 100_000:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
     lines = [line for line in text.splitlines() if line.strip()] or [f"exit status {status}"]
-    errors = [line for line in lines if line.startswith(("E: ", "Error: ", "ERROR: "))] or lines[
-        -1:
-    ]
-    return SourceError(" ".join(errors)[:400])
+    errors = [line for line in lines if line.startswith(("E: ", "Error: ", "ERROR: "))]
+    return SourceError(" ".join(errors or lines[-1:])[:400])
 
 
 def _environment(work):
