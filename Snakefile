@@ -14,6 +14,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/learned.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 

@@ -13,7 +13,7 @@ import yaml
 from actgrid import activations, data
 from actgrid.architectures.convolutional import small_conv
 from actgrid.architectures.initialisation import initialise
-from actgrid.experiment import generator, prepare_process, tensors
+from actgrid.experiment import generator, parts_of, prepare_process
 from actgrid.protocol import Protocol
 from actgrid.training import train
 
@@ -37,10 +37,8 @@ def trial(channels, units, entry, dataset, protocol):
         lambda width: activations.from_config(entry), (1, 28, 28), 10, channels, units
     )
     initialise(model, generator(SEED, "init"))
-    cpu = torch.device("cpu")
-    training = tensors(dataset.train_x, dataset.train_y, None, cpu)
-    test = tensors(dataset.test_x, dataset.test_y, None, cpu)
-    return train(model, training, test, protocol, generator(SEED, "order"))
+    parts = parts_of(dataset, protocol, torch.device("cpu"))
+    return train(model, parts, protocol, generator(SEED, "order"))
 
 
 def main(path):

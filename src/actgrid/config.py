@@ -2,18 +2,19 @@
 
 import ast
 import math
-from importlib import import_module
 
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from actgrid import grid, registry
-from actgrid.activations import ACTIVATIONS, SHARED, constants
+from actgrid import registry
+from actgrid.activations import ACTIVATIONS, constants
 from actgrid.architectures import ARCHITECTURES
+from actgrid.crosschecks import cells, matched, protocols, transferred, unknown
 from actgrid.data import DATASETS
 
 SEE = "See config.yaml for what each key means, workflow/schemas/config.schema.yaml for all rules."
 SHOWN = 5  # problems named in one message
+CROSSCHECKS = (cells, matched, transferred, protocols)
 
 
 class ConfigError(ValueError):
@@ -41,8 +42,8 @@ def _explain(error):
     key = ".".join(map(str, error.absolute_path)) or "(top level)"
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
-        unknown = [name for name in error.instance if name not in known]
-        hints = " ".join(f"unknown key {n!r}{registry.nearest(n, known)}" for n in unknown)
+        others = [name for name in error.instance if name not in known]
+        hints = " ".join(f"unknown key {n!r}{registry.nearest(n, known)}" for n in others)
         return f"  {key}: {hints} Allowed: {', '.join(known)}."
     if error.validator == "required":
         return f"  {key}: {error.message}; required: {', '.join(error.validator_value)}."
@@ -65,30 +66,22 @@ def _against_package(config):
             ("architectures", ARCHITECTURES),
             ("activations", config["activations"]),
         )
-        for problem in _unknown(f"studies.{study}.{key}", key[:-1], entry[key], known)
+        for problem in unknown(f"studies.{study}.{key}", key[:-1], entry[key], known)
     ]
     entries = [
         problem
         for name, entry in config["activations"].items()
         for problem in _activation(f"activations.{name}", entry)
     ]
-    together = () if names or entries else (_cells, _learned, _protocols)
-    found = [problem for check in together for problem in check(config)]
+    checks = () if names or entries else CROSSCHECKS
+    found = [problem for crosscheck in checks for problem in crosscheck(config)]
     return names + entries + found + _numbers(config) + _folders(config)
-
-
-def _unknown(key, kind, names, known):
-    for name in names:
-        try:
-            registry.require(kind, name, known)
-        except registry.UnknownName as error:
-            yield f"  {key}: {error}"
 
 
 def _activation(key, entry):
     """Problems of one entry: its function's name; constants unknown, missing or of wrong type."""
     function = entry["function"]
-    problems = list(_unknown(f"{key}.function", "activation function", [function], ACTIVATIONS))
+    problems = list(unknown(f"{key}.function", "activation function", [function], ACTIVATIONS))
     if problems:
         return problems
     takes = registry.signature(function, ACTIVATIONS, "actgrid.activations")
@@ -134,69 +127,6 @@ CONSTANTS = {  # type in the function's signature -> what is allowed, and whethe
     "list": ("a list of points [x, y], all numbers finite", _points),
     "list[int]": ("a list of widths, whole numbers of 1 or more", _widths),
 }
-
-
-def _cells(config):
-    """No cell in two studies; no pair with two protocols: tables compare what a pair holds."""
-    owner, protocols, said = {}, {}, {}
-    for run in grid.expand(config):
-        pair = (run.dataset, run.architecture)
-        first = owner.setdefault((*pair, run.activation), run.study)
-        other = protocols.setdefault(pair, run.study)
-        if first != run.study:
-            said[first, run.study] = (
-                f"  studies.{first} and studies.{run.study} both hold {(*pair, run.activation)}; a "
-                "(dataset, architecture, activation) cell may stand in one study only."
-            )
-        elif config["studies"][other]["protocol"] != config["studies"][run.study]["protocol"]:
-            said[other, run.study] = (
-                f"  studies.{other} and studies.{run.study} both hold {pair} with different "
-                "protocols; a (dataset, architecture) pair has one protocol."
-            )
-    return list(said.values())
-
-
-def _learned(config):
-    """What refers to learned activations must name one, and a run of this grid."""
-    entries, runs = config["activations"], {run.path: run for run in grid.expand(config)}
-    learned = [name for name, entry in entries.items() if entry["function"] in SHARED]
-    used = {run.activation for run in runs.values()}
-    for name, entry in entries.items():
-        if "matched_to" in entry:
-            yield from _unknown(
-                f"activations.{name}.matched_to", "learned activation", [entry["matched_to"]], learned
-            )
-        if entry["function"] == "transfer" and name in used:
-            sources = [path for path, run in runs.items() if run.activation in learned]
-            if entry["source"] not in sources:
-                yield (
-                    f"  activations.{name}.source = {entry['source']!r}: no run of this grid with a "
-                    f"learned activation{registry.nearest(entry['source'], sources)} It must be "
-                    "dataset/architecture/activation/seed of such a run."
-                )
-    for run in runs.values():
-        takes = registry.signature(run.architecture, ARCHITECTURES, "actgrid.architectures")
-        if "matched_to" in entries[run.activation] and "extra_parameters" not in takes:
-            yield (
-                f"  studies.{run.study}: {run.activation} has matched_to, but {run.architecture} "
-                "cannot be widened."
-            )
-
-
-def _protocols(config):
-    """The loss and the monitored figure must fit the data sets."""
-    for study, entry in config["studies"].items():
-        protocol, key = entry["protocol"], f"studies.{study}.protocol"
-        for name in entry["datasets"]:
-            data = import_module(DATASETS[name])
-            if protocol["loss"] == "binary_cross_entropy" and len(data.CLASSES) != 2:
-                yield f"  {key}.loss = binary_cross_entropy: {name} has {len(data.CLASSES)} classes."
-            if protocol.get("monitor") and not getattr(data, "VALIDATION", 0):
-                yield f"  {key}.monitor = {protocol['monitor']}: {name} has no validation part."
-        if protocol.get("monitor") and protocol["loss"] != "binary_cross_entropy":
-            yield f"  {key}.monitor = {protocol['monitor']}: needs loss binary_cross_entropy."
-        if protocol.get("patience") and not protocol.get("monitor"):
-            yield f"  {key}.patience = {protocol['patience']}: needs monitor, which is not set."
 
 
 def _folders(config):

@@ -3,6 +3,7 @@
 import copy
 import ctypes
 import hashlib
+import io
 import time
 import warnings
 from dataclasses import dataclass
@@ -35,12 +36,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Learned:
-    """A learned activation: what torch saves of it, its graph, and what enters it.
+    """A learned activation: its file for torch.load, its graph, and what enters it.
 
     graph: rows x, f, df in evaluation mode. preactivations: see diagnostics.preactivations.
     """
 
-    document: dict
+    saved: bytes
     graph: list[dict]
     preactivations: list[dict]
 
@@ -57,7 +58,7 @@ def run_one(run, settings: dict, data, on_epoch=lambda epoch: None) -> Result:
     wall, cpu = time.perf_counter(), time.process_time()
     protocol, device = Protocol(**settings["protocol"]), choose_device(settings["device"])
     model, module = _network(run, settings["activation"], data, protocol)
-    parts = _parts(data, protocol, device)
+    parts = parts_of(data, protocol, device)
     torch.manual_seed(derived_seed(run.seed, "dropout"))  # nn.Dropout takes no generator
     history = train(model.to(device), parts, protocol, generator(run.seed, "order"), on_epoch)
     facts = {
@@ -93,6 +94,15 @@ def tensors(inputs, labels, limit: int | None, device: torch.device) -> Tensors:
     return Tensors(x.to(device), y.to(device, torch.int64))
 
 
+def parts_of(data, protocol, device):
+    """The parts of a prepared data set on the device, each cut as the protocol says."""
+    return Parts(
+        tensors(data.train_x, data.train_y, protocol.train_examples, device),
+        tensors(data.valid_x, data.valid_y, protocol.valid_examples, device),
+        tensors(data.test_x, data.test_y, protocol.test_examples, device),
+    )
+
+
 def prepare_process(threads: int) -> None:
     """Settings of a process that trains: its threads, and memory that malloc keeps for itself.
 
@@ -113,14 +123,6 @@ def choose_device(name: str) -> torch.device:
     if name != "cpu" and not torch.cuda.is_available():
         raise ValueError(f"device = {name!r}: no GPU here; use 'auto' or 'cpu' in config.yaml")
     return torch.device(name)
-
-
-def _parts(data, protocol, device):
-    return Parts(
-        tensors(data.train_x, data.train_y, protocol.train_examples, device),
-        tensors(data.valid_x, data.valid_y, protocol.valid_examples, device),
-        tensors(data.test_x, data.test_y, protocol.test_examples, device),
-    )
 
 
 def _network(run, activation: dict, data, protocol):
@@ -157,4 +159,5 @@ def _learned(model, module, parts, protocol, history):
     reach = max(GRAPH_REACH, *(abs(row["all"]) for row in (inputs[1], inputs[-2])))
     points = graph(exact, -reach, reach, GRAPH_POINTS)
     curve = [{key: row[key] for key in ("x", "f", "df")} for row in points]
-    return Learned(module.document(scores), curve, inputs)
+    torch.save(module.document(scores), saved := io.BytesIO())
+    return Learned(saved.getvalue(), curve, inputs)

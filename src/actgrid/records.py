@@ -21,6 +21,18 @@ RUN_COLUMNS = (
 VERSIONS = ("python", "torch", "numpy")
 
 
+def files(run, result) -> dict[str, bytes]:
+    """Contents of the files that a run leaves: run, epochs and, of one that learned its activation,
+    activation (for torch.load), graph and preactivations."""
+    texts = {"run": run_text(run, result.facts), "epochs": epochs_text(result.history)}
+    contents = {name: text.encode() for name, text in texts.items()}
+    if result.learned:
+        contents["activation"] = result.learned.saved
+        for name in ("graph", "preactivations"):
+            contents[name] = rows_text(getattr(result.learned, name)).encode()
+    return contents
+
+
 def epochs_text(history) -> str:
     """epochs.csv of one run: a row per epoch; what was not measured is empty."""
     return rows_text([asdict(epoch) for epoch in history])

@@ -34,8 +34,8 @@ def load(kind: str, name: str, modules: dict[str, str], package: str):
 def signature(name: str, modules: dict[str, str], package: str) -> dict[str, tuple[str, bool]]:
     """Argument -> (its type, whether it is needed) of the function `name`, read from its source.
 
-    The type is the annotation, else the name of the default's type, else empty. The module is not imported: it would bring
-    torch.
+    The type is the annotation, else the name of the default's type, else empty. The module is not
+    imported: it would bring torch.
     """
     body = _source(f"{package}.{modules[name]}")
     (function,) = (n for n in body if isinstance(n, ast.FunctionDef) and n.name == name)

@@ -14,6 +14,24 @@ def of_pair(final: pd.DataFrame, dataset: str, architecture: str) -> pd.DataFram
     return final[(final["dataset"] == dataset) & (final["architecture"] == architecture)]
 
 
+def of_source(config: dict, source: str) -> list[str]:
+    """The studies that reproduce a source work."""
+    return [name for name, study in config["studies"].items() if study["source"] == source]
+
+
+def protocol_of(config: dict, source: str) -> dict:
+    """The protocol of the first study of a source work."""
+    return config["studies"][of_source(config, source)[0]]["protocol"]
+
+
+def transfer_source(config: dict) -> str:
+    """Where the frozen functions of the grid were learned, in words."""
+    entries = [config["activations"][run.activation] for run in grid.expand(config)]
+    paths = [e["source"].split("/") for e in entries if e["function"] == "transfer"]
+    sources = {(architecture, seed) for _, architecture, _, seed in paths}
+    return "; ".join(sorted(f"learned on `{a}`, seed {seed}" for a, seed in sources))
+
+
 def compared(agreement: pd.DataFrame | None, who: str) -> list[dict]:
     """Rows on test accuracy of the agreement table: "ours", or "second published run"."""
     if agreement is None:
@@ -87,15 +105,17 @@ def cuts(config: dict, full: dict) -> list[str]:
     return counts + changed_protocols(config, full)
 
 
-def changed_protocols(config: dict, full: dict) -> list[str]:
-    """Where the protocol differs from the full grid's for the same network, in words."""
-    studies, full_pairs = config["studies"], grid.pairs(full)
+def changed_protocols(config: dict, full: dict, studies: list[str] | None = None) -> list[str]:
+    """Where the protocol of some studies (None: all) differs from the full grid's, in words."""
+    protocols = grid.pairs(full)
+    pairs = {(run.dataset, run.architecture): config["studies"][run.study]["protocol"]
+             for run in grid.expand(config) if studies is None or run.study in studies}  # fmt: skip
     changes = [
-        f"{key.replace('_', ' ')} {in_words(value)} instead of {in_words(there)}"
-        for pair, study in grid.pairs(config).items()
-        if pair in full_pairs
-        for key, value in studies[study]["protocol"].items()
-        for there in [full["studies"][full_pairs[pair]]["protocol"].get(key)]
+        f"{pair[0]}: {key.replace('_', ' ')} {in_words(value)} instead of {in_words(there)}"
+        for pair, protocol in pairs.items()
+        if pair in protocols
+        for key, value in protocol.items()
+        for there in [protocols[pair].get(key)]
         if value != there
     ]
     return list(dict.fromkeys(changes))

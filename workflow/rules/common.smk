@@ -54,6 +54,7 @@ def get_run_source(wildcards):
         "architectures/initialisation",
         f"architectures/{ARCHITECTURES[wildcards.architecture]}",
         f"activations/{ACTIVATIONS[function]}",
+        *(["activations/graph"] if function in SHARED else []),
     )
 
 
@@ -90,18 +91,42 @@ def of_pairs(pattern):
     return [pattern.format(dataset=dataset, architecture=name) for dataset, name in PAIRS]
 
 
-def get_published():
-    """The tables of published results that the grid's studies name."""
-    studies = config["studies"].values()
+def of_learned(name):
+    """The files `name` of all runs that learn their activation."""
+    return [f"<results>/runs/{run.path}/{name}" for run in LEARNED]
+
+
+def get_published(source):
+    """The tables of results published by a source work that the grid's studies name."""
+    studies = [study for study in config["studies"].values() if study["source"] == source]
     return sorted({study["published"] for study in studies if study.get("published")})
 
 
 def get_figures():
     """Every figure of the report, without extension."""
-    figures = ["<figures>/activations"]
-    for kind in ("final_epoch", "learning_curves"):
-        figures += of_pairs(f"<figures>/{{dataset}}/{{architecture}}/{kind}")
-    return figures + (["<figures>/published"] if get_published() else [])
+    figures = ["<figures>/activations", *of_pairs("<figures>/{dataset}/{architecture}/final_epoch")]
+    # where the validation decides when to stop, runs differ in length and are tested once
+    tested = [pair for pair, protocol in PAIRS.items() if not protocol.get("monitor")]
+    figures += [f"<figures>/{dataset}/{name}/learning_curves" for dataset, name in tested]
+    figures += ["<figures>/published"] if get_published("customactfuncs") else []
+    return figures + get_learned_figures()
+
+
+def get_learned_figures():
+    """Those of the learned activations; none if the grid learns none."""
+    if not LEARNED:
+        return []
+    bases = {config["activations"][run.activation]["base"]: None for run in LEARNED}
+    figures = ["reference", *bases, "overview", "parity"]
+    figures += ["published"] if get_published("learnedactivation") else []
+    return [f"<figures>/learned/{figure}" for figure in figures]
+
+
+def get_learned_tables():
+    """The tables of the learned activations; none if the grid learns none."""
+    names = ["shapes", "shape_spread", "shape_claims", "differences", "parity", "parity_overall"]
+    names += ["evaluations", "collapsed", "learned_published"]
+    return [f"<results>/{name}.csv" for name in names] if LEARNED else []
 
 
 def get_final_output():
@@ -110,20 +135,27 @@ def get_final_output():
     datasets = sorted({run.dataset for run in RUNS})
     return [
         *(f"<results>/{name}.csv" for name in tables),
+        *get_learned_tables(),
         *(f"<results>/{dataset}.ods" for dataset in datasets),
         *(f"{figure}.pdf" for figure in get_figures()),
         *(f"report/report.{extension}" for extension in ("md", "tex", "pdf", "html")),
     ]
 
 
-def get_used_activations():
-    """Entries of the activations that the grid trains, in the order of its studies."""
-    return {run.activation: config["activations"][run.activation] for run in RUNS}
+def get_drawn_activations():
+    """Entries of the fixed functions that the grid trains, in the order of its studies."""
+    entries = {run.activation: config["activations"][run.activation] for run in RUNS}
+    learned = ("learned", "transfer")
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if entry["function"] not in learned and "matched_to" not in entry
+    }
 
 
 def get_activation_source():
     """Modules that the graphs of the activations depend on."""
-    functions = {entry["function"] for entry in get_used_activations().values()}
+    functions = {entry["function"] for entry in get_drawn_activations().values()}
     used = sorted({ACTIVATIONS[function] for function in functions})
     return modules("activations/graph", *(f"activations/{name}" for name in used))
 
@@ -135,4 +167,6 @@ def get_families():
 
 def get_reproduction():
     """The comparison with published figures, if the grid has any."""
-    return ["<results>/reproduction.csv", "<results>/agreement.csv"] if get_published() else []
+    if not get_published("customactfuncs"):
+        return []
+    return ["<results>/reproduction.csv", "<results>/agreement.csv"]

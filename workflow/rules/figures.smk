@@ -6,7 +6,7 @@ rule tabulate_activations:
     output:
         "<figures>/activations.csv",
     params:
-        activations=get_used_activations(),
+        activations=get_drawn_activations(),
     log:
         "logs/<figures>/tabulate_activations.log",
     conda:

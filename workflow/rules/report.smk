@@ -1,5 +1,6 @@
 # From tables and figures to the report.
 REPORT_FORMATS = ["md", "tex", "pdf", "html"]
+TEMPLATES = ["report.md.j2", "handmade.md.j2", "learned.md.j2"]
 LAYOUT = ["xref.lua", "template.tex", "template.typ", "template.html"]
 
 
@@ -8,12 +9,21 @@ rule render_report:
         tables=expand("<results>/{table}.csv", table=["runs", "final_epoch"]),
         reproduction=get_reproduction(),
         figures=expand("{figure}.{extension}", figure=get_figures(), extension=["pdf", "svg"]),
-        template="workflow/report/report.md.j2",
+        learned=get_learned_tables(),
+        templates=expand("workflow/report/{name}", name=TEMPLATES),
         layout=expand("workflow/report/{name}", name=LAYOUT),
         bibliography="resources/references.bib",
-        trials="resources/small_conv_widths.csv",
+        trials=expand("resources/{name}.csv", name=["small_conv_widths", "learned_evaluation"]),
         base="config.yaml",
-        source=modules("report", "summary", "rendering"),
+        source=modules(
+            "report",
+            "report_handmade",
+            "report_learned",
+            "verdicts",
+            "markdown",
+            "summary",
+            "rendering",
+        ),
     output:
         expand("<report>/report.{extension}", extension=REPORT_FORMATS),
     params:

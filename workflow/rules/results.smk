@@ -51,13 +51,13 @@ rule write_workbook:
 rule compare_published:
     input:
         final="<results>/final_epoch.csv",
-        published=get_published(),
+        published=get_published("customactfuncs"),
         source=modules("scores"),
     output:
         cells="<results>/reproduction.csv",
         agreement="<results>/agreement.csv",
     params:
-        studies=config["studies"],
+        studies={k: v for k, v in config["studies"].items() if v["source"] == "customactfuncs"},
         activations=config["activations"],
     log:
         "logs/<results>/compare_published.log",

@@ -1,10 +1,9 @@
-"""Train one run of the grid; writes epochs.csv, run.json and, where there is one, its activation."""
+"""Train one run of the grid; writes epochs.csv, run.json and what else it leaves."""
 
 import logging
 import sys
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from actgrid import data, grid, records
@@ -21,9 +20,5 @@ try:
 except ValueError as error:  # a message for the user; the traceback is in the log
     logging.exception("stopped")
     sys.exit(f"{run.path}: {error}")
-if result.learned:
-    torch.save(result.learned.document, out.activation)
-    Path(out.graph).write_text(records.rows_text(result.learned.graph))
-    Path(out.preactivations).write_text(records.rows_text(result.learned.preactivations))
-Path(out.run).write_text(records.run_text(run, result.facts))
-Path(out.epochs).write_text(records.epochs_text(result.history))
+for name, content in records.files(run, result).items():
+    Path(out[name]).write_bytes(content)

@@ -48,8 +48,9 @@ def load(path) -> "LearnedActivation":
         saved = torch.load(path, map_location="cpu", weights_only=True)
         module = learned(saved["base"], saved["layers"], saved["evaluation"])
         module.load_state_dict(saved["state_dict"])
-    except (KeyError, TypeError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} holds no learned activation: {error}") from error
+    except Exception as error:  # torch.load raises whatever it stumbles over in foreign bytes
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise ValueError(f"{path} holds no learned activation: {reason}") from error
     return module.eval()
 
 
@@ -83,7 +84,7 @@ class LearnedActivation(nn.Module):
         return v.reshape(x.shape)
 
     def table(self, x=None, index=None):
-        """The network's values at the nodes, (nodes,); in training normalised over the scalars x."""
+        """The network's values at the nodes, (nodes,); in training normalised over all of x."""
         weights = Weights.apply(x, index, self.nodes) if self.training else None
         v = self.nodes[:, None]  # (nodes, features)
         for layer in self.network:

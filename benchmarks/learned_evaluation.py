@@ -1,0 +1,62 @@
+"""Train all learned activations a few epochs by both evaluations; writes the report's CSV.
+
+Full covertype data, one process and one thread a training. Run from the project's root:
+python benchmarks/learned_evaluation.py resources/learned_evaluation.csv (about half an hour).
+"""
+
+import csv
+import itertools
+import multiprocessing
+import resource
+import statistics
+import sys
+
+import yaml
+
+from actgrid import data, grid
+from actgrid.experiment import prepare_process, run_one
+from actgrid.learned import INNER, OUTER
+
+EPOCHS = 3
+WAYS = {"tabulated": ("tabulated", 0), "exact": ("exact", 0), "other_seed": ("tabulated", 1)}
+
+
+def trial(config, architecture, base, inner, evaluation, seed):
+    """Validation AUC after EPOCHS, median seconds an epoch, and the process's peak memory in MB."""
+    prepare_process(threads=1)
+    name = f"learned_{base}_{inner}"
+    settings = grid.settings(config, "learned", name)
+    settings["activation"]["evaluation"] = evaluation
+    settings["protocol"] |= {"epochs": EPOCHS}
+    run = grid.Run("", "covertype", architecture, name, seed)
+    history = run_one(run, settings, data.load("data/prepared/covertype")).history
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds = statistics.median(epoch.seconds for epoch in history)
+    return {"auc": history[-1].valid_auc, "seconds": seconds, "mb": peak}
+
+
+def main(path):
+    """A row per combination: EPOCHS, then auc, seconds and mb of each of the WAYS."""
+    with open("config.yaml") as file:
+        config = yaml.safe_load(file)
+    bases = ("tanh", "relu", "gelu")
+    columns = [f"{way}_{figure}" for way in WAYS for figure in ("auc", "seconds", "mb")]
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(
+            file, ["base", "outer", "inner", "epochs", *columns], lineterminator="\n"
+        )
+        writer.writeheader()
+        for base, (architecture, outer), inner in itertools.product(
+            bases, OUTER.items(), INNER.values()
+        ):
+            row = {"base": base, "outer": outer, "inner": inner, "epochs": EPOCHS}
+            for way, (evaluation, seed) in WAYS.items():
+                with multiprocessing.get_context("spawn").Pool(1) as pool:
+                    found = pool.apply(trial, (config, architecture, base, inner, evaluation, seed))
+                row |= {f"{way}_{figure}": round(value, 5) for figure, value in found.items()}
+            writer.writerow(row)
+            file.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,157 @@
+"""Tables of the report on learned activations; free of torch."""
+
+import pandas as pd
+
+from actgrid.markdown import decimals, interval, listed, number, of_rows, table
+from actgrid.verdicts import verdicts
+
+
+def learned_published_table(cells: pd.DataFrame) -> str:
+    """Validation AUC of every combination, ours and published."""
+    return of_rows(
+        cells,
+        ("Base", "l", "base"),
+        ("Outer", "l", "outer"),
+        ("Activation", "l", "inner"),
+        ("n", "r", "n"),
+        ("Ours", "r", decimals("ours_mean")),
+        ("SD", "r", decimals("ours_sd")),
+        ("Published", "r", decimals("published")),
+        ("Difference", "r", decimals("difference")),
+    )
+
+
+def parity_table(cells: pd.DataFrame) -> str:
+    """Mean differences of test AUC against the base and the matched network, a row a cell."""
+    keys = ["base", "outer", "inner"]
+    base, matched = (cells[cells["comparison"] == name] for name in ("base", "matched"))
+    both = base.merge(matched[[*keys, "mean", "low", "high"]], on=keys, how="left",
+                      suffixes=("", "_matched"))  # fmt: skip
+    both = both.rename(columns={"low_matched": "matched_low", "high_matched": "matched_high"})
+    return of_rows(
+        both,
+        ("Base", "l", "base"),
+        ("Outer", "l", "outer"),
+        ("Activation", "l", "inner"),
+        ("n", "r", "n"),
+        ("Against base", "r", decimals("mean")),
+        ("95 % interval", "r", interval("")),
+        ("Against matched", "r", decimals("mean_matched")),
+        ("95 % interval, matched", "r", interval("matched_")),
+    )
+
+
+def overall_table(rows: pd.DataFrame) -> str:
+    """Differences over cells, per data set, comparison and base."""
+    return of_rows(
+        rows,
+        ("Data set", "l", "dataset"),
+        ("Against", "l", "comparison"),
+        ("Base", "l", "base"),
+        ("Score", "l", lambda row: row["metric"].replace("_", " ")),
+        ("Cells", "r", "n"),
+        ("Mean difference", "r", decimals("mean")),
+        ("95 % interval", "r", interval("")),
+        ("Better", "r", "wins"),
+        ("Worse", "r", "losses"),
+        ("p", "r", decimals("p", 3)),
+    )
+
+
+def transfer_table(cells: pd.DataFrame) -> str:
+    """Test accuracy of frozen learned functions minus that of their bases, a row a cell."""
+    return of_rows(
+        cells,
+        ("Data set", "l", "dataset"),
+        ("Network", "l", "architecture"),
+        ("Function", "l", "activation"),
+        ("Against", "l", "against"),
+        ("n", "r", "n"),
+        ("Difference", "r", decimals("mean")),
+        ("SD", "r", decimals("sd")),
+        ("95 % interval", "r", interval("")),
+    )
+
+
+def evaluation_table(rows: pd.DataFrame) -> str:
+    """Tabulated against exact evaluation, a row per run trained both ways."""
+    return of_rows(
+        rows,
+        ("Network", "l", "architecture"),
+        ("Activation", "l", "activation"),
+        ("Seed", "r", "seed"),
+        ("Tabulated", "r", decimals("score")),
+        ("Exact", "r", decimals("score_against")),
+        ("Difference", "r", decimals("difference")),
+        ("SD of seeds", "r", decimals("seed_sd")),
+        ("Epochs", "r", lambda row: f"{row['epochs']} / {row['epochs_against']}"),
+        ("s/epoch", "r", lambda row: f"{row['seconds']:.2f} / {row['seconds_against']:.1f}"),
+        ("Faster", "r", lambda row: f"{row['ratio']:.0f} ×"),
+    )
+
+
+def trial_evaluation_table(trials: pd.DataFrame) -> str:
+    """All combinations trained a few epochs both ways, a row each."""
+    return of_rows(
+        trials,
+        ("Base", "l", "base"),
+        ("Outer", "l", "outer"),
+        ("Activation", "l", "inner"),
+        ("Tabulated", "r", decimals("tabulated_auc")),
+        ("Exact", "r", decimals("exact_auc")),
+        ("Other seed", "r", decimals("other_seed_auc")),
+        (
+            "s/epoch",
+            "r",
+            lambda row: f"{row['tabulated_seconds']:.2f} / {row['exact_seconds']:.1f}",
+        ),
+        ("Faster", "r", lambda row: f"{row['exact_seconds'] / row['tabulated_seconds']:.0f} ×"),
+        ("MB", "r", lambda row: f"{row['tabulated_mb']:.0f} / {row['exact_mb']:.0f}"),
+    )
+
+
+def shape_table(shapes: pd.DataFrame) -> str:
+    """Shape measures, means over the runs of a base and an outer size."""
+    groups = shapes.groupby(["base", "outer"], sort=False)
+    rows = [
+        (
+            *key,
+            len(rows),
+            number(rows["extrema"].mean(), 1),
+            number(rows["asymmetry"].median(), 1),
+            number(rows[["end_slope_left", "end_slope_right"]].max(axis=1).mean(), 2),
+            number(rows[["end_curvature_left", "end_curvature_right"]].max(axis=1).mean(), 2),
+            listed(f"{name} {n}" for name, n in rows["nearest"].value_counts().items()),
+            number(rows["nearest_distance"].mean(), 3),
+        )
+        for key, rows in groups
+    ]
+    header = ("Extrema", "Asymmetry", "End slope", "End curvature")
+    right = dict.fromkeys(header, "r")
+    titles = {"Base": "l", "Outer": "l", "Runs": "r", **right, "Nearest": "l", "Distance": "r"}
+    return table(titles, rows)
+
+
+def claim_table(claims: pd.DataFrame) -> str:
+    """The numbers that decide the claims about shapes, a row each."""
+    return of_rows(
+        claims,
+        ("Claim", "l", lambda row: row["claim"].replace("_", " ")),
+        ("Group", "l", "group"),
+        ("Value", "r", decimals("value", 3)),
+        ("95 % interval", "r", interval("", 3)),
+        ("n", "r", "n"),
+    )
+
+
+def verdict_table(claims: pd.DataFrame, overall: pd.DataFrame, evidence: bool = True) -> str:
+    """The source work's statements, with the rule, the numbers and (of evidence) the verdict."""
+    header = dict.fromkeys(("Statement", "Rule", "Numbers", "Verdict"), "l")
+    rows = verdicts(claims, overall)
+    return table(header, rows if evidence else [(*row[:3], "no evidence") for row in rows])
+
+
+TABLES = (
+    *(learned_published_table, parity_table, overall_table, transfer_table, evaluation_table),
+    *(trial_evaluation_table, shape_table, claim_table, verdict_table),
+)

@@ -1,0 +1,11 @@
+"""Draw our scores of learned activations against the published ones, with the CSV."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from actgrid.figures import parity, style
+
+cells = pd.read_csv(snakemake.input.cells)
+style.save(parity.published(cells), Path(snakemake.output[0]).with_suffix(""))
+cells.to_csv(snakemake.output[3], index=False)
