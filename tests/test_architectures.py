@@ -1,9 +1,12 @@
-"""The five architectures: parameter counts by hand, shapes, one activation module a layer."""
+"""The architectures: parameter counts by hand, shapes, one activation a layer, widening."""
+
+import itertools
 
 import pytest
 import torch
 
-from actgrid import architectures, registry
+from actgrid import activations, architectures, registry
+from actgrid.architectures import tabular
 from actgrid.architectures.initialisation import initialise
 
 
@@ -24,6 +27,12 @@ def residual(norm, shortcut):
     return stem + blocks64 + first128 + projection + blocks128 + linear(512, 10)
 
 
+def normalised(*widths):
+    """BatchNorm of the inputs, then Linear and BatchNorm a layer, and the last Linear."""
+    steps = itertools.pairwise(widths)
+    return 2 * sum(widths[:-1]) + sum(linear(a, b) for a, b in steps)
+
+
 COUNTS = {
     "small": (linear(784, 512) + linear(512, 512) + linear(512, 10), 669_706),
     "small_conv": (
@@ -33,12 +42,30 @@ COUNTS = {
     "resnet_norm": (residual(True, True), 1_345_802),
     "resnet_no_norm": (residual(False, True), 1_342_602),
     "plain": (residual(False, False), 1_334_282),
+    "mlp_48_24": (normalised(10, 48, 24, 1), 1_893),
+    "mlp_48_24_16": (normalised(10, 48, 24, 16, 1), 2_317),
+    "mlp_96_48_32": (normalised(10, 96, 48, 32, 1), 7_685),
+    "banknote_mlp": (
+        linear(4, 8) + linear(8, 9) + linear(9, 5) + linear(5, 2) + 2 * (8 + 9 + 5),
+        227,
+    ),
 }
-ACTIVATIONS = {"small": 2, "small_conv": 3, "resnet_norm": 15, "resnet_no_norm": 15, "plain": 15}
+ACTIVATIONS = {
+    **{"small": 2, "small_conv": 3, "resnet_norm": 15, "resnet_no_norm": 15, "plain": 15},
+    **{"mlp_48_24": 2, "mlp_48_24_16": 3, "mlp_96_48_32": 3, "banknote_mlp": 3},
+}
+TABLES = {"banknote_mlp": ((4,), 2)} | {
+    name: ((10,), 1) for name in ("mlp_48_24", "mlp_48_24_16", "mlp_96_48_32")
+}
 
 
-def build(name, new_activation=lambda width: torch.nn.ReLU()):
-    return architectures.build(name, new_activation, (1, 28, 28), 10)
+def sizes(name):
+    """Shape of one example and number of outputs that the network is meant for."""
+    return TABLES.get(name, ((1, 28, 28), 10))
+
+
+def build(name, new_activation=lambda width: torch.nn.ReLU(), extra=0):
+    return architectures.build(name, new_activation, *sizes(name), extra)
 
 
 def test_all_are_covered():
@@ -48,9 +75,9 @@ def test_all_are_covered():
 @pytest.mark.parametrize("name", COUNTS)
 def test_parameter_count_and_shape(name):
     by_layers, by_hand = COUNTS[name]
-    model = build(name)
+    model, (shape, outputs) = build(name), sizes(name)
     assert architectures.parameter_count(model) == by_layers == by_hand
-    assert model(torch.rand(3, 1, 28, 28)).shape == (3, 10)
+    assert model(torch.rand(3, *shape)).shape == (3, outputs)
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -67,15 +94,15 @@ def test_each_layer_has_its_own_activation_of_the_right_width(name):
             seen.append((id(self), x.shape[1] == self.width))
             return super().forward(x)
 
-    build(name, Spy)(torch.rand(2, 1, 28, 28))
+    build(name, Spy)(torch.rand(2, *sizes(name)[0]))
     assert len(made) == ACTIVATIONS[name]
     assert sorted(seen) == sorted((id(spy), True) for spy in made)
 
 
 def test_norm_and_shortcuts_are_where_they_should_be():
-    kinds = {name: [type(m).__name__ for m in build(name).modules()] for name in COUNTS}
-    assert kinds["resnet_norm"].count("BatchNorm2d") == 1 + 7 * 2 + 1
-    assert "BatchNorm2d" not in kinds["resnet_no_norm"] + kinds["plain"]
+    all_kinds = {name: [type(m).__name__ for m in build(name).modules()] for name in COUNTS}
+    assert all_kinds["resnet_norm"].count("BatchNorm2d") == 1 + 7 * 2 + 1
+    assert "BatchNorm2d" not in all_kinds["resnet_no_norm"] + all_kinds["plain"]
     # without its body a residual block passes its input on, a plain one does not
     x = torch.rand(1, 64, 8, 8)
     for name, passes in (("resnet_no_norm", True), ("plain", False)):
@@ -97,6 +124,70 @@ def test_initialisation_is_torchs_default_and_repeats():
         assert ours.abs().max() <= torchs.abs().max() * 1.2
         if ours.numel() > 1000:
             assert ours.std() == pytest.approx(torchs.std().item(), rel=0.02)
+
+
+def kinds(name):
+    return [type(layer).__name__ for layer in build(name).children()]
+
+
+def test_layers_of_the_tabular_networks_stand_in_the_order_of_their_works():
+    step = ["Linear", "BatchNorm1d", "ReLU"]
+    assert kinds("mlp_48_24") == ["Flatten", "BatchNorm1d", *step, *step, "Linear"]
+    step = ["Linear", "ReLU", "BatchNorm1d", "Dropout"]
+    assert kinds("banknote_mlp") == ["Flatten", *3 * step, "Linear"]
+    assert {layer.p for layer in build("banknote_mlp") if hasattr(layer, "p")} == {0.4}
+
+
+def test_an_activation_with_weights_leaves_the_start_of_the_network_around_it_alone():
+    """With `apart` the layers of an activation are neither drawn nor counted in the stream."""
+
+    def start(function, apart):
+        made, new = [], activations.factory(function)
+        model = build("mlp_48_24", lambda width: made.append(new(width)) or made[-1])
+        initialise(model, torch.Generator().manual_seed(3), apart=made if apart else ())
+        outer = [layer for layer in model if isinstance(layer, torch.nn.Linear)]
+        return [layer.weight.detach() for layer in outer], made[0]
+
+    learned = {"function": "learned", "base": "relu", "layers": [16, 8]}
+    expected, _ = start({"function": "relu"}, apart=True)
+    weights, module = start(learned, apart=True)
+    assert all(map(torch.equal, weights, expected))
+    assert not all(map(torch.equal, start(learned, apart=False)[0], expected))
+    before = [p.clone() for p in module.parameters()]
+    initialise(torch.nn.Sequential(module), torch.Generator().manual_seed(3), apart=[module])
+    assert all(map(torch.equal, before, module.parameters()))
+
+
+# network, its parameters, those of the learned activation: in the widened one there are
+WIDENED = [
+    ("mlp_48_24", 1_893, 225, 2_114),
+    ("mlp_48_24", 1_893, 705, 2_615),
+    ("mlp_48_24", 1_893, 849, 2_721),
+    ("mlp_48_24_16", 2_317, 225, 2_527),
+    ("mlp_48_24_16", 2_317, 705, 3_009),
+    ("mlp_48_24_16", 2_317, 849, 3_171),
+    ("mlp_96_48_32", 7_685, 225, 7_878),
+    ("mlp_96_48_32", 7_685, 705, 8_370),
+    ("mlp_96_48_32", 7_685, 849, 8_508),
+]
+
+
+@pytest.mark.parametrize(("name", "before", "extra", "after"), WIDENED)
+def test_a_widened_network_has_about_so_many_parameters_more(name, before, extra, after):
+    wide = build(name, extra=extra)
+    assert architectures.parameter_count(build(name)) == before
+    assert architectures.parameter_count(wide) == after == pytest.approx(before + extra, rel=0.01)
+    widths = [layer.out_features for layer in wide if isinstance(layer, torch.nn.Linear)][:-1]
+    asked = [int(width) for width in name.split("_")[1:]]
+    for width, original in zip(widths, asked, strict=True):  # one factor for all, up to rounding
+        assert width / original == pytest.approx(widths[0] / asked[0], abs=1 / original)
+    assert tabular.widened(asked, 10, 1, 0) == asked
+
+
+@pytest.mark.parametrize("name", [name for name in COUNTS if not name.startswith("mlp")])
+def test_a_network_that_cannot_be_widened_says_so(name):
+    with pytest.raises(TypeError, match="extra_parameters"):
+        build(name, extra=100)
 
 
 def test_unknown_architecture():

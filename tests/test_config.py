@@ -1,6 +1,7 @@
 """The checks of the config: what passes, and what every kind of mistake is told."""
 
 import copy
+import json
 import subprocess
 import sys
 from datetime import date
@@ -17,16 +18,18 @@ from actgrid.config import ConfigError, check
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-FULL = yaml.safe_load((ROOT / "config.yaml").read_text())
+# through JSON, so that studies with one protocol by reference have one each: a change is one change
+FULL = json.loads(json.dumps(yaml.safe_load((ROOT / "config.yaml").read_text())))
 OVERLAYS = sorted((ROOT / "config").glob("*.yaml"))
 GONE = object()
 STUDY, PROTOCOL = "studies handmade", "studies handmade protocol"
+LEARNED, TRANSFER = "activations learned_tanh_small", "activations transfer_tanh_small"
 NAN, INF = float("nan"), float("inf")
 
 
-def changed(*changes):
-    """The full config with (path, value) changes; spaces part the keys of a path."""
-    config = copy.deepcopy(FULL)
+def changed(*changes, of=FULL):
+    """The full (or another) config with (path, value) changes; spaces part the keys of a path."""
+    config = copy.deepcopy(of)
     for path, value in changes:
         *parents, last = path.split() if isinstance(path, str) else path
         entry = config
@@ -47,6 +50,16 @@ def message(config):
     return str(caught.value)
 
 
+def handmade(**other):
+    """The study handmade on one network, with other values."""
+    return {**FULL["studies"]["handmade"], "architectures": ["small"], **other}
+
+
+def only(*studies):
+    """The full config with these studies alone, named first, second, ..."""
+    return changed(("studies", dict(zip(("first", "second"), studies, strict=False))))
+
+
 def overlaid(path):
     """The config that Snakemake makes of config.yaml and an overlay."""
     config = copy.deepcopy(FULL)
@@ -64,22 +77,25 @@ def test_overlays_pass_and_share_results_only_where_the_settings_are_the_same(ov
         assert folders["results"] == f"results/{overlay.stem}"
         assert folders["figures"] == f"figures/{overlay.stem}"
     else:
-        studies = grid.pairs(FULL)
+        studies = grid.cells(FULL)
         for run in grid.expand(config):
-            of_full = grid.settings(FULL, studies[run.dataset, run.architecture], run.activation)
+            study = studies[run.dataset, run.architecture, run.activation]
+            of_full = grid.settings(FULL, study, run.activation)
             assert grid.settings(config, run.study, run.activation) == of_full
 
 
-def test_full_grid_expands_to_875_runs_in_the_order_of_the_config():
+def test_full_grid_expands_to_1359_runs_in_the_order_of_the_config():
     check(FULL, SCHEMA)
     runs = grid.expand(FULL)
-    assert len(runs) == len({run.path for run in runs}) == 5 * 35 * 5
+    by_hand = 5 * 35 * 5 + 3 * 21 * 5 + 3 * 9 * 2 + 11 * 5 + 12 * 5
+    assert len(runs) == len({run.path for run in runs}) == by_hand == 1359
     assert runs[0] == grid.Run("handmade", "fashion_mnist", "small", "relu", 0)
     assert runs[0].path == "fashion_mnist/small/relu/0"
-    study = FULL["studies"]["handmade"]
-    for key in ("architecture", "activation", "seed"):
-        assert list(dict.fromkeys(getattr(run, key) for run in runs)) == study[f"{key}s"]
-    assert set(study["activations"]) == set(FULL["activations"])
+    for study, entry in FULL["studies"].items():
+        for key in ("dataset", "architecture", "activation", "seed"):
+            values = (getattr(run, key) for run in runs if run.study == study)
+            assert list(dict.fromkeys(values)) == entry[f"{key}s"]
+    assert {run.activation for run in runs} == set(FULL["activations"])
 
 
 def test_settings_hold_what_the_numbers_depend_on_and_no_more():
@@ -95,15 +111,30 @@ def test_settings_hold_what_the_numbers_depend_on_and_no_more():
         assert grid.settings(config, "handmade", "slope_relu_1.5") == expected
 
 
-def test_pairs_name_the_study():
-    two = {**FULL["studies"]["handmade"], "architectures": ["plain"]}
-    first = {**two, "architectures": ["small"]}
-    config = changed(("studies", {"one": first, "two": two}))
+def test_settings_resolve_what_an_entry_refers_to():
+    matched = grid.settings(FULL, "learned", "relu_matched_small")["activation"]
+    target = {"function": "learned", "base": "relu", "layers": [16, 8], "evaluation": "tabulated"}
+    assert matched == {"function": "relu", "matched_to": target}
+    config = changed(
+        ("pathvars results", "results/x"), ("activations learned_relu_small family", "y")
+    )
+    assert grid.settings(config, "learned", "relu_matched_small")["activation"] == matched
+    saved = "results/x/runs/covertype/mlp_48_24_16/learned_relu_small/0/activation.pt"
+    transfer = grid.settings(config, "transfer_fashion", "transfer_relu_small")["activation"]
+    assert transfer == {"function": "transfer", "source": saved}
+    assert "matched_to" in FULL["activations"]["relu_matched_small"], "the config was changed"
+
+
+def test_studies_may_share_a_pair_under_one_protocol():
+    config = only(handmade(activations=["relu"]), handmade(activations=["tent", "hill_0.25"]))
     check(config, SCHEMA)
-    assert grid.pairs(config) == {
-        ("fashion_mnist", "small"): "one",
-        ("fashion_mnist", "plain"): "two",
+    pair = ("fashion_mnist", "small")
+    assert grid.cells(config) == {
+        (*pair, "relu"): "first",
+        (*pair, "tent"): "second",
+        (*pair, "hill_0.25"): "second",
     }
+    assert grid.pairs(config) == {pair: FULL["studies"]["handmade"]["protocol"]}
 
 
 # (path, value, what is allowed): the message must say "key = value" and what is allowed
@@ -148,9 +179,22 @@ WRONG_VALUES = [
     (f"{PROTOCOL} momentum", NAN, "finite number"),
     (f"{PROTOCOL} shuffle", "no", "type boolean"),
     (f"{PROTOCOL} precision", "float16", "['float32']"),
-    (f"{PROTOCOL} optimizer", "adam", "['sgd']"),
-    (f"{PROTOCOL} loss", "mse", "['cross_entropy']"),
-    *((f"{PROTOCOL} {part}_examples", 0, "minimum 1") for part in ("train", "test")),
+    (f"{PROTOCOL} optimizer", "adagrad", "['sgd', 'adam']"),
+    (f"{PROTOCOL} loss", "mse", "['cross_entropy', 'binary_cross_entropy']"),
+    (f"{PROTOCOL} monitor", "test_auc", "[None, 'valid_auc']"),
+    *((f"{PROTOCOL} patience", n, "minimum 1") for n in (0, -3)),
+    *((f"{PROTOCOL} patience", n, "type ['integer', 'null']") for n in (1.5, "10", True)),
+    *((f"{PROTOCOL} {part}_examples", 0, "minimum 1") for part in ("train", "valid", "test")),
+    *(
+        (f"{LEARNED} layers", widths, "whole numbers of 1 or more")
+        for widths in ([], [0], [-3], [1.5], [16, "8"], [True], [[16]], "x", 16, None)
+    ),
+    *((f"{LEARNED} base", base, "one of tanh, relu, gelu") for base in ("sigmoid", 1, None)),
+    (f"{LEARNED} evaluation", "fast", "one of tabulated, exact"),
+    (f"{LEARNED} evaluation", ["exact"], "one of tabulated, exact"),
+    *((f"{TRANSFER} source", value, "a word") for value in (5, None, ["a/b/c/0"])),
+    *(("studies learned source", value, "customactfuncs") for value in (5, None, "custom_act_funcs")),
+    ("activations relu matched_to", 3, "type string"),
     *(("device", name, "auto is the GPU") for name in ("gpu", "cuda:", "cpu\n", "", None)),
     *(
         ("pathvars results", folder, "a folder below the project")
@@ -183,14 +227,27 @@ WRONG_NAMES = [
     (f"{PROTOCOL} epoch", 5, "protocol: unknown key 'epoch'; did you mean 'epochs'? Allowed: opt"),
     ("pathvars figure", "x", "pathvars: unknown key 'figure'; did you mean 'figures'?"),
     (f"{STUDY} architectures", ["plian"], "unknown architecture 'plian'; did you mean 'plain'?"),
-    (f"{STUDY} architectures", ["zzz"], "architectures: unknown architecture 'zzz'. Known: plain"),
+    (f"{STUDY} architectures", ["zzz"], "architectures: unknown architecture 'zzz'. Known: bankn"),
     (f"{STUDY} datasets", ["fashion"], "unknown dataset 'fashion'; did you mean 'fashion_mnist'?"),
     (f"{STUDY} activations", ["hil_0.25"], "activation 'hil_0.25'; did you mean 'hill_0.25'?"),
     ("activations relu function", "rellu", "activations.relu.function: unknown activation functi"),
-    ("activations relu function", "rellu", "'rellu'; did you mean 'relu'? Known: hill, hill_pub"),
+    ("activations relu function", "rellu", "'rellu'; did you mean 'relu'? Known: gelu, hill, hi"),
     ("activations relu slope", 1, "relu: unknown constant 'slope'. relu takes no constants"),
     ("activations hill_0.5 paek", 1, "unknown constant 'paek'; did you mean 'peak'? hill takes"),
     ("activations hill_0.25 peak", GONE, "hill_0.25: constant 'peak' is missing. hill takes peak."),
+    (f"{LEARNED} layers", GONE, "constant 'layers' is missing. learned takes base, layers, eval"),
+    (f"{LEARNED} layer", [8], "unknown constant 'layer'; did you mean 'layers'? learned takes"),
+    (f"{TRANSFER} source", GONE, "constant 'source' is missing. transfer takes source."),
+    (
+        "activations tanh_matched_small matched_to",
+        "learned_tahn_small",
+        "matched_to: unknown learned activation 'learned_tahn_small'; did you mean 'learned_tanh_s",
+    ),
+    (
+        "activations tanh_matched_small matched_to",
+        "relu",
+        "activations.tanh_matched_small.matched_to: unknown learned activation 'relu'",
+    ),
 ]
 
 
@@ -222,11 +279,82 @@ def test_names_are_plain_parts_of_paths(name):
         assert "letters, digits, underscores" in said
 
 
-def test_a_pair_stands_in_one_study_only():
-    other = {**FULL["studies"]["handmade"], "architectures": ["plain"]}
-    said = message(changed(("studies other", other)))
-    assert "studies.handmade and studies.other" in said
-    assert "('fashion_mnist', 'plain')" in said
+def one_line(config):
+    """The only problem of a config."""
+    _, problem, _ = message(config).split("\n")
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("covertype/mlp_48_24_16/learned_tanh_small/7", "; did you mean"),  # no such seed
+        ("covertype/mlp_48_24_16/learned_tahn_small/0", "; did you mean"),
+        ("covertype/mlp_48_24_16/tanh/0", "; did you mean"),  # a run, but it learns nothing
+        ("fashion_mnist/small/relu/0", " It must be dataset/"),
+        ("nothing like a run", ". It must be dataset/"),
+    ],
+)
+def test_a_transfer_needs_a_run_that_learns_its_activation(source, hint):
+    problem = one_line(changed((f"{TRANSFER} source", source)))
+    assert problem.startswith(f"  activations.transfer_tanh_small.source = {source!r}: no run of")
+    assert (
+        hint in problem and "covertype/mlp_48_24_16/learned_tanh_" in problem or "did" not in hint
+    )
+    assert problem.endswith("It must be dataset/architecture/activation/seed of such a run.")
+
+
+def test_a_transfer_that_the_grid_does_not_train_needs_no_source():
+    check(only(handmade()), SCHEMA)  # all sources are in a study that was left out
+
+
+def test_a_network_that_cannot_be_widened_is_told_once_with_those_that_can():
+    study = handmade(activations=["relu", "relu_matched_small"], architectures=["small", "plain"])
+    problem = one_line(only(study))
+    assert "studies.first: relu_matched_small with matched_to, but small, plain cannot" in problem
+    assert problem.endswith("Those that can: mlp_48_24, mlp_48_24_16, mlp_96_48_32.")
+
+
+# (changes of the study learned or of its protocol, what is said)
+MISFITS = [
+    ({"protocol": {"monitor": None}}, "patience = 10: must be null where monitor is null."),
+    (
+        {"datasets": ["banknote"]},
+        "monitor = valid_auc: must be null, banknote has no validation part.",
+    ),
+    (
+        {"datasets": ["fashion_mnist"], "protocol": {"monitor": None, "patience": None}},
+        "loss = binary_cross_entropy: needs 2 classes, fashion_mnist has 10.",
+    ),
+    (
+        {"protocol": {"loss": "cross_entropy"}},
+        "monitor = valid_auc: must be null, or loss binary_cross_entropy.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("other", "said"), MISFITS)
+def test_loss_and_monitor_fit_the_data(other, said):
+    study = FULL["studies"]["learned"]
+    protocol = study["protocol"] | other.get("protocol", {})
+    assert one_line(only({**study, **other, "protocol": protocol})) == (
+        f"  studies.first.protocol.{said}"
+    )
+
+
+def test_a_cell_stands_in_one_study_only():
+    problem = one_line(only(handmade(), handmade(activations=["hill_0.5", "relu"])))
+    assert "studies.first and studies.second both hold ('fashion_mnist', 'small', 're" in problem
+    assert "cell may stand in one study only" in problem
+
+
+def test_a_pair_has_one_protocol():
+    protocol = FULL["studies"]["handmade"]["protocol"] | {"epochs": 6}
+    first, second = handmade(activations=["relu"]), handmade(activations=["tent"])
+    problem = one_line(only(first, {**second, "protocol": protocol}))
+    assert "studies.first and studies.second both hold ('fashion_mnist', 'small') with" in problem
+    assert "a (dataset, architecture) pair has one protocol" in problem
+    check(only(first, {**second, "protocol": protocol, "architectures": ["plain"]}), SCHEMA)
 
 
 def test_many_mistakes_make_one_message_that_says_how_many():
@@ -254,10 +382,12 @@ def paths(entry, path=()):
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(),
     st.just(10**400), st.binary(max_size=4),
-    st.sampled_from(["relu", "small", "hill", "plain", "fashion_mnist", "tent", 0, 1, 0.5]),
+    st.sampled_from(["relu", "small", "hill", "plain", "fashion_mnist", "tent", 0, 1, 0.5,
+                     "learned", "transfer", "covertype", "binary_cross_entropy", "valid_auc"]),
 )  # fmt: skip
 KEYS = st.one_of(st.text(max_size=8), st.integers(), st.none(), st.booleans(),
-                 st.sampled_from(["function", "family", "protocol", "seeds", "knots"]))  # fmt: skip
+                 st.sampled_from(["function", "family", "protocol", "seeds", "knots",
+                                  "layers", "source", "matched_to", "monitor"]))  # fmt: skip
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
@@ -265,19 +395,38 @@ VALUES = st.recursive(
 )
 
 
+def few():
+    """A config of few cells, checked in no time, that holds every kind of entry."""
+    names = "relu", "tent", "tanh_matched_small", "learned_tanh_small", "transfer_tanh_small"
+    cells = {
+        "handmade": (["small", "plain"], [*names[:2], names[4]]),
+        "learned": (["mlp_48_24", "mlp_48_24_16"], names[2:4]),
+    }
+    studies = {
+        name: {**FULL["studies"][name], "architectures": networks, "activations": list(used)}
+        for name, (networks, used) in cells.items()
+    }
+    entries = {name: FULL["activations"][name] for name in names}
+    return {**FULL, "studies": studies, "activations": entries}
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(list(paths(FULL))), VALUES), min_size=1, max_size=3))
+@given(st.lists(st.tuples(st.sampled_from(list(paths(few()))), VALUES), min_size=1, max_size=3))
 def test_whatever_stands_in_the_config_it_passes_or_is_told_so(changes):
     try:
-        config = changed(*changes)
+        config = changed(*changes, of=few())
     except (TypeError, KeyError, IndexError, ValueError):  # no place is left for the second one
-        config = changed(changes[0])
+        config = changed(changes[0], of=few())
     try:
         check(config, SCHEMA)
     except ConfigError as error:
         assert str(error).startswith("config not usable:\n  ")
     else:
         assert len({run.path for run in grid.expand(config)}) == len(grid.expand(config))
+
+
+def test_the_small_config_is_fine():
+    check(few(), SCHEMA)
 
 
 @pytest.mark.parametrize("config", [None, [], "x", 3, {}], ids=repr)

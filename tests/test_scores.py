@@ -13,19 +13,35 @@ from actgrid import scores
 PUBLISHED = Path(__file__).parents[1] / "resources/published/custom_act_funcs_final_epoch.csv"
 
 
-def run(activation, seed, accuracies, status="ok", architecture="small"):
-    """Rows of one run: test accuracy as given, training accuracy 0.1 higher, loss 1 - accuracy."""
+VALID, TEST = (
+    [f"{part}_{figure}" for figure in ("accuracy", "loss", "auc")] for part in ("valid", "test")
+)
+COLUMNS = [*scores.RUN, "status", "epoch", "train_accuracy", "train_loss", *VALID, *TEST, "seconds"]
+NAN = math.nan
+
+
+def run(activation, seed, accuracies, status="ok", architecture="small", valid=NAN):
+    """Rows of one run: test accuracy as given, training accuracy 0.1 higher, loss 1 - accuracy.
+
+    Without a validation part, or with figures so much higher than the test's.
+    """
     return [
         ("s", "d", architecture, activation, seed, status, epoch)
-        + (value + 0.1, 0.9 - value, value, 1 - value, 10.0 * epoch)
+        + (value + 0.1, 0.9 - value, value + valid, 1 - value - valid, value / 2 + valid)
+        + (value, 1 - value, value / 2 if valid == valid else NAN, 10.0 * epoch)
         for epoch, value in enumerate(accuracies, start=1)
     ]
 
 
 def epochs_table(*runs):
-    columns = [*scores.RUN, "status", "epoch", "train_accuracy", "train_loss"]
-    columns += ["test_accuracy", "test_loss", "seconds"]
-    return pd.DataFrame([row for rows in runs for row in rows], columns=columns)
+    return pd.DataFrame([row for rows in runs for row in rows], columns=COLUMNS)
+
+
+def monitored(best, *accuracies, **other):
+    """Rows of a run whose epoch `best` was restored: the only one that was tested."""
+    table = epochs_table(run("learned", accuracies=accuracies, valid=0.05, **other))
+    table.loc[table["epoch"] != best, TEST] = NAN
+    return table
 
 
 @pytest.fixture
@@ -56,7 +72,9 @@ def test_t_interval_worked_by_hand(epochs):
 
 def test_interval_agrees_with_scipy_for_every_metric():
     values = np.random.default_rng(0).uniform(0.6, 0.8, 5)
-    table = epochs_table(*(run("tent", seed, [value]) for seed, value in enumerate(values)))
+    table = epochs_table(
+        *(run("tent", seed, [value], valid=0.05) for seed, value in enumerate(values))
+    )
     row = scores.summarise(table).iloc[0]
     for metric in scores.METRICS:
         interval = stats.ttest_1samp(table[metric], 0).confidence_interval(0.95)
@@ -99,6 +117,54 @@ def test_final_rows_and_epoch_means(epochs):
     last = means.iloc[1]
     assert last["test_accuracy_low"] == scores.summarise(epochs)["test_accuracy_low"][0]
     assert means["seconds_mean"].tolist() == [10, 20, 10, 20]
+
+
+def test_where_the_validation_was_monitored_the_tested_epoch_is_the_final_one():
+    table = pd.concat(
+        [
+            monitored(2, 0.2, 0.7, 0.6, seed=0),
+            monitored(1, 0.8, 0.1, seed=1),
+            monitored(3, 0.2, 0.5, 0.9, seed=2),
+            # it diverged before it was tested, or after: neither has a final epoch
+            monitored(None, 0.5, NAN, seed=3, status="diverged"),
+            monitored(1, 0.5, NAN, seed=4, status="diverged"),
+        ]
+    )
+    final = scores.final_rows(table)
+    assert final[["seed", "epoch"]].to_numpy().tolist() == [[0, 2], [1, 1], [2, 3]]
+    assert final["test_accuracy"].tolist() == [0.7, 0.8, 0.9]
+    row = scores.summarise(table).iloc[0]
+    assert (row["n"], row["failures"]) == (3, 2)
+    assert row["test_accuracy_mean"] == pytest.approx(0.8)
+    assert row["test_auc_mean"] == pytest.approx(0.4)
+    assert row["valid_accuracy_mean"] == pytest.approx(0.85)  # of the same epochs
+    assert row["train_accuracy_mean"] == pytest.approx(0.9)
+    assert row["seconds_mean"] == pytest.approx((3 * 30 + 2 * 60) / (3 * 2 + 2 * 3))
+
+
+def test_a_metric_that_some_runs_did_not_measure_has_the_interval_of_the_others():
+    """Two runs restored epoch 1, a third one epoch 2."""
+    table = pd.concat(
+        [
+            monitored(1, 0.6, 0.2, seed=0),
+            monitored(1, 0.8, 0.3, seed=1),
+            monitored(2, 0.1, 0.7, seed=2),
+        ]
+    )
+    first, second = scores.epoch_means(table).to_dict("records")
+    assert (first["n"], second["n"]) == (3, 3)
+    interval = stats.ttest_1samp([0.6, 0.8], 0).confidence_interval(0.95)
+    assert first["test_accuracy_low"] == pytest.approx(interval.low)
+    assert first["test_accuracy_high"] == pytest.approx(interval.high)
+    interval = stats.ttest_1samp([0.65, 0.85, 0.15], 0).confidence_interval(0.95)
+    assert first["valid_accuracy_low"] == pytest.approx(interval.low)
+    assert second["test_accuracy_mean"] == 0.7 and math.isnan(second["test_accuracy_low"])
+
+
+def test_figures_that_no_run_has_stay_empty(epochs):
+    for table in (scores.summarise(epochs), scores.epoch_means(epochs)):
+        never = [c for c in table if c.startswith("valid") or "auc" in c]
+        assert len(never) == 16 and table[never].isna().all(axis=None)
 
 
 def published_table(*rows):

@@ -268,7 +268,7 @@ def on_a_line(monkeypatch):
 
 def test_jackknife_worked_by_hand(on_a_line):
     runs = [("relu", "small", "small", seed, at, None) for seed, at in enumerate((0, 1, 3, None))]
-    seeds, sizes = shape_claims.spread(runs).to_dict("records")
+    seeds, sizes, _ = shape_claims.spread(runs).to_dict("records")
     assert (seeds["base"], seeds["over"], seeds["pairs"]) == ("relu", "seeds", 3)
     assert seeds["mean"] == 2  # of 1, 3, 2; without one run: 2, 3, 1
     half = 4.302653 * math.sqrt(2 / 3 * 2)  # t(0.975, 2)
@@ -283,10 +283,11 @@ def test_pairs_within_and_between_cells(on_a_line):
     runs.append(("tanh", "small", "small", 0, 5, None))
     table = shape_claims.spread(runs).set_index(["base", "over"])
     assert list(table.reset_index()) == shape_claims.SPREAD
-    assert table["pairs"].tolist() == [2, 8, 0, 0]
+    assert table["pairs"].tolist() == [2, 7, 1, 0, 0, 0]
     assert table.loc[("gelu", "seeds"), "mean"] == 1.5
-    between = [10, 12, 9, 11, 20, 19, 10, 8]
+    between = [10, 12, 9, 11, 20, 19, 8]
     assert table.loc[("gelu", "sizes"), "mean"] == pytest.approx(np.mean(between))
+    assert table.loc[("gelu", "start"), "mean"] == 10  # one inner size and seed, another outer
     assert table.loc["tanh", ["mean", "low", "high"]].isna().all(axis=None)
 
 

@@ -10,8 +10,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from actgrid import protocol, training
-from actgrid.activations import ACTIVATIONS
+from actgrid import protocol, registry, training
+from actgrid.activations import ABOUT_NETWORK, ACTIVATIONS, PRESENTATION, SHARED
 from actgrid.architectures import ARCHITECTURES
 from actgrid.data import DATASETS
 
@@ -92,8 +92,19 @@ def test_packages_of_parts_import_only_themselves_and_the_registry():
         "records": set(),
         "tables": {"scores"},
         "training": {"protocol", "metrics", "optimizers"},
+        "diagnostics": {"training"},
+        "experiment": {
+            *("activations", "activations/graph", "architectures", "architectures/initialisation"),
+            *("diagnostics", "protocol", "provenance", "training"),
+        },
+        "learned": {"scores"},
+        "fits": set(),
+        "shapes": {"fits"},
+        "markdown": set(),
+        "verdicts": {"markdown"},
         "grid": {"activations"},
-        "config": {"registry", "grid", "activations", "architectures", "data"},
+        "crosschecks": {"registry", "grid", "activations", "architectures", "data"},
+        "config": {"registry", "crosschecks", "activations", "architectures", "data"},
     }.items(),
 )
 def test_imports_go_one_way(name, allowed):
@@ -110,16 +121,17 @@ def test_a_function_or_builder_stands_alone_so_that_its_own_file_is_all_it_depen
     assert not {name: found for name in parts if (found := ours(MODULES[name].read_text()))}
 
 
+TRAINING = {"training", "metrics", "optimizers", "diagnostics", "experiment", "provenance"}
+
+
 @pytest.mark.parametrize(
     "name",
     sorted(
         name
-        for name in MODULES
-        if layer(name) in ("scores", "tables", "figures", "report", "summary", "rendering",
-                           "records", "grid", "config", "registry", "protocol", "actgrid")
-        or name in REGISTRIES
+        for name in MODULES.keys() - TRAINING
+        if layer(name) not in ("activations", "architectures", "data") or name in REGISTRIES
     ),
-)  # fmt: skip
+)
 def test_torch_is_not_needed_to_read_the_grid_or_to_show_results(name):
     needed = {name, *reached(MODULES[name].read_text())}
     torch = {"torch", "torchvision"}
@@ -175,8 +187,36 @@ RECORDS = {"actgrid", "registry", "grid", "records", "provenance", *REGISTRIES}
 def rules():
     """(rule, its text) of all rules."""
     for path in RULES:
-        for block in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
-            yield block.partition(":")[0], block
+        for block in re.split(r"^(?:use )?rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            if " with:" not in block.partition("\n")[0]:
+                yield block.partition(":")[0], block
+
+
+def variants():
+    """(rule, the rule that it is a variant of, the keys that it sets anew)."""
+    for path in RULES:
+        text = path.read_text()
+        for before, name, block in re.findall(
+            r"^use rule (\w+) as (\w+) with:\n((?:(?: .*)?\n)*)", text, re.MULTILINE
+        ):
+            yield name, before, set(re.findall(r"^    (\w+):", block, re.MULTILINE))
+
+
+def test_a_variant_of_a_rule_changes_its_files_only_not_what_it_runs_and_depends_on():
+    assert [name for name, *_ in variants()] == ["train_learned"]
+    known = dict(rules())
+    for _, before, keys in variants():
+        assert before in known and keys == {"output", "wildcard_constraints"}
+
+
+def test_every_rule_is_looked_at():
+    named = re.findall(
+        r"^rule (\w+)|^use rule \w+ as (\w+)",
+        "\n".join(path.read_text() for path in RULES), re.MULTILINE,
+    )  # fmt: skip
+    seen = [name for name, _ in rules()] + [name for name, *_ in variants()]
+    assert sorted(a or b for a, b in named) == sorted(seen) and len(seen) == len(set(seen))
+    assert {path.stem for path in SCRIPTS} == {name for name, _ in rules()}
 
 
 @pytest.mark.parametrize(("rule", "text"), list(rules()), ids=lambda part: part.partition(":")[0])
@@ -263,7 +303,8 @@ def imports_of(folder):
 
 
 def test_what_is_imported_is_a_direct_dependency_and_the_other_way_round():
-    modules = {"yaml": "pyyaml", "pypandoc": "pypandoc-binary", "odf": "odfpy"}
+    modules = {"yaml": "pyyaml", "pypandoc": "pypandoc-binary", "odf": "odfpy",
+               "sklearn": "scikit-learn"}  # fmt: skip
     standard = __import__("sys").stdlib_module_names
     shipped = imports_of(PACKAGE) | imports_of(ROOT / "workflow") | {"snakemake"}
     shipped = {modules.get(name, name) for name in shipped - standard}
@@ -275,15 +316,28 @@ def test_the_schema_allows_what_the_code_knows():
     for key, functions in (("optimizer", training.OPTIMIZERS), ("loss", training.LOSSES)):
         assert allowed[key]["enum"] == list(functions)
     assert allowed["precision"]["enum"] == ["float32"]  # the loop casts nothing
+    figures = training.Epoch.__dataclass_fields__
+    monitors = [name for name in allowed["monitor"]["enum"] if name]
+    assert None in allowed["monitor"]["enum"] and set(monitors) <= set(figures)
+    assert all(name.startswith("valid_") for name in monitors)  # the test set is not watched
+    entry = SCHEMA["$defs"]["activation"]["properties"]
+    assert list(entry) == ["function", *PRESENTATION, *ABOUT_NETWORK]
     fields = protocol.Protocol.__dataclass_fields__
     assert list(allowed) == list(fields)
     needed = [key for key, field in fields.items() if field.default is field.default_factory]
     assert SCHEMA["$defs"]["protocol"]["required"] == needed
 
 
+def test_what_is_shared_and_every_key_that_is_no_constant_is_known():
+    assert set(SHARED) <= set(ACTIVATIONS)
+    aside = {"function", *PRESENTATION, *ABOUT_NETWORK}
+    for name in ACTIVATIONS:
+        assert not aside & set(registry.signature(name, ACTIVATIONS, "actgrid.activations")), name
+
+
 def test_registries_name_modules_that_define_what_they_name():
-    for registry, package in ((ACTIVATIONS, "activations"), (ARCHITECTURES, "architectures")):
-        for name, module in registry.items():
+    for known, package in ((ACTIVATIONS, "activations"), (ARCHITECTURES, "architectures")):
+        for name, module in known.items():
             tree = ast.parse(MODULES[f"{package}/{module}"].read_text())
             assert name in [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]
     assert all(module.removeprefix("actgrid.").replace(".", "/") in MODULES

@@ -1,122 +1,60 @@
-"""The training loop and a whole run: against plain torch, same seed same numbers, divergence."""
+"""The training loop and its parts: optimizers and figures against torch and by hand, early stop."""
 
+import copy
 import math
-from types import SimpleNamespace
+from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+from torch import nn
 
-from actgrid import experiment, records
-from actgrid.data import Dataset
-from actgrid.metrics import Meter
-from actgrid.optimizers import SGD
+from actgrid import training
+from actgrid.metrics import Meter, predicted, roc_auc
+from actgrid.optimizers import SGD, Adam
 from actgrid.protocol import Protocol
-from actgrid.training import Epoch, Tensors, batches, evaluate, train
+from actgrid.training import LOSSES, Epoch, Parts, Tensors, batches, evaluate, train
 
-PROTOCOL = {
-    "optimizer": "sgd",
-    "learning_rate": 0.05,
-    "momentum": 0.0,
-    "batch_size": 32,
-    "epochs": 2,
-    "shuffle": False,
-    "loss": "cross_entropy",
-    "precision": "float32",
-}
 CPU = torch.device("cpu")
+PLAIN = Protocol(
+    optimizer="sgd",
+    learning_rate=0.05,
+    momentum=0.0,
+    batch_size=32,
+    epochs=2,
+    shuffle=False,
+    loss="cross_entropy",
+    precision="float32",
+)
+MONITORED = replace(
+    PLAIN, optimizer="adam", loss="binary_cross_entropy", monitor="valid_auc", epochs=12
+)
 
 
-@pytest.fixture
-def data():
-    """200 + 70 images of four bright quadrants: learnable, and no multiple of the batch size."""
-    rng = np.random.default_rng(0)
-
-    def images(n):
-        labels = rng.integers(0, 4, n).astype(np.uint8)
-        x = rng.integers(0, 60, (n, 1, 28, 28)).astype(np.uint8)
-        for image, label in zip(x, labels, strict=True):
-            image[0, 14 * (label // 2) :, 14 * (label % 2) :] += 120
-        return x, labels
-
-    return Dataset("toy", *images(200), *images(70), tuple("abcd"), "0" * 64)
+def drawn(n, seed, classes=2):
+    """Four features and labels that only their signs tell, with some noise."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, 4, generator=generator)
+    noise = torch.randn(n, generator=generator)
+    return Tensors(x, ((x.sum(1) + noise).clamp(0, classes - 1)).ceil().long())
 
 
-def run(data, activation, seed=3, architecture="small", **protocol):
-    cell = SimpleNamespace(architecture=architecture, seed=seed)
-    settings = {"activation": activation, "protocol": PROTOCOL | protocol, "device": "cpu"}
-    return experiment.run_one(cell, settings, data)
+def parts(classes=2, validation=90):
+    return Parts(drawn(130, 0, classes), drawn(validation, 1, classes), drawn(70, 2, classes))
 
 
-def without_seconds(history):
-    return [
-        (e.epoch, e.train_accuracy, e.train_loss, e.test_accuracy, e.test_loss) for e in history
-    ]
+def network(outputs=1):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, outputs))
 
 
-def test_a_run_equals_plain_torch(data):
-    """The same network trained by torch.optim and a hand-written loop, figure by figure."""
-    history, facts = run(data, {"function": "relu"})
-    model = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.Linear(784, 512), torch.nn.ReLU(), torch.nn.Linear(512, 512),
-        torch.nn.ReLU(), torch.nn.Linear(512, 4),
-    )  # fmt: skip
-    from actgrid.architectures.initialisation import initialise
-
-    initialise(model, experiment.generator(3, "init"))
-    optimizer = torch.optim.SGD(model.parameters(), 0.05)
-    x, y = torch.tensor(data.train_x / 255.0).float(), torch.tensor(data.train_y).long()
-    tx, ty = torch.tensor(data.test_x / 255.0).float(), torch.tensor(data.test_y).long()
-    for epoch in history:
-        losses, correct = [], 0
-        for start in range(0, 200, 32):
-            xb, yb = x[start : start + 32], y[start : start + 32]
-            loss = torch.nn.functional.cross_entropy(model(xb), yb)
-            correct += (model(xb).argmax(1) == yb).sum().item()
-            losses.append(loss.item() * len(yb))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        assert epoch.train_accuracy == correct / 200
-        assert epoch.train_loss == pytest.approx(sum(losses) / 200, rel=1e-6)
-        assert epoch.test_accuracy == (model(tx).argmax(1) == ty).float().mean().item()
-    assert facts["status"] == "ok" and facts["cpu_seconds"] > 0 and facts["device"] == "cpu"
-    assert facts["data_sha256"] == data.sha256 and facts["settings"]["protocol"] == PROTOCOL
-    assert facts["parameters"] == 784 * 512 + 512 + 512 * 512 + 512 + 512 * 4 + 4
+def order():
+    return torch.Generator().manual_seed(0)
 
 
-def test_same_seed_same_bytes_other_seed_other_numbers(data):
-    torch.manual_seed(1)
-    first = run(data, {"function": "relu"}, shuffle=True)[0]
-    torch.manual_seed(2)  # the global generator must not matter
-    assert without_seconds(first) == without_seconds(
-        run(data, {"function": "relu"}, shuffle=True)[0]
-    )
-    assert without_seconds(first) != without_seconds(
-        run(data, {"function": "relu"}, seed=4, shuffle=True)[0]
-    )
-    assert without_seconds(first) != without_seconds(run(data, {"function": "relu"})[0])
-
-
-@pytest.mark.parametrize("architecture", ["small", "resnet_norm"])
-def test_slope_one_trains_bit_for_bit_as_relu(data, architecture):
-    few = {"train_examples": 64, "test_examples": 10}
-    relu = run(data, {"function": "relu"}, architecture=architecture, **few)[0]
-    slope = run(data, {"function": "slope_relu", "slope": 1.0}, architecture=architecture, **few)[0]
-    assert without_seconds(relu) == without_seconds(slope)
-
-
-def test_a_diverged_run_is_finished_and_recorded(data):
-    history, facts = run(data, {"function": "relu"}, learning_rate=1e20, epochs=5)
-    assert facts["status"] == "diverged" and history[-1].diverged
-    assert len(history) < 5 and not any(epoch.diverged for epoch in history[:-1])
-    assert "nan" in records.epochs_text(history) or "inf" in records.epochs_text(history)
-
-
-def test_limits_take_the_first_examples(data):
-    some = experiment.tensors(data.train_x, data.train_y, 50, CPU)
-    assert len(some) == 50 and torch.equal(some.labels, torch.tensor(data.train_y[:50]).long())
-    assert len(experiment.tensors(data.train_x, data.train_y, None, CPU)) == 200
+# --- batches, optimizers, losses ----------------------------------------------------------------
 
 
 def test_batches_hold_every_example_once_and_scale_bytes():
@@ -125,28 +63,59 @@ def test_batches_hold_every_example_once_and_scale_bytes():
     plain = list(batches(data, 4))
     assert [len(labels) for _, labels in plain] == [4, 4, 2]
     assert torch.equal(torch.cat([x for x, _ in plain]), bytes_.float() / 255)
-    order = torch.Generator().manual_seed(0)
-    shuffled = [torch.cat([y for _, y in batches(data, 4, True, order)]) for _ in range(2)]
+    generator = torch.Generator().manual_seed(0)
+    shuffled = [torch.cat([y for _, y in batches(data, 4, True, generator)]) for _ in range(2)]
     assert all(sorted(o.tolist()) == list(range(10)) for o in shuffled)
     assert not torch.equal(*shuffled)
     floats = Tensors(torch.tensor([[300.0]]), torch.tensor([0]))
     assert next(iter(batches(floats, 1)))[0].item() == 300.0
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_sgd_follows_torchs(momentum):
-    torch.manual_seed(0)
-    start, target = torch.randn(5), torch.randn(5)
+OPTIMIZERS = {
+    "sgd": (lambda p: SGD(p, 0.1), lambda p: torch.optim.SGD(p, 0.1)),
+    "momentum": (lambda p: SGD(p, 0.1, 0.9), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9)),
+    "adam": (lambda p: Adam(p, 0.05), lambda p: torch.optim.Adam(p, 0.05)),
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_optimizers_follow_torchs_for_50_steps(kind):
+    generator = torch.Generator().manual_seed(0)
+    start, target = (torch.randn(5, generator=generator) for _ in range(2))
     paths = []
-    for kind in (SGD, lambda p, lr, m: torch.optim.SGD(p, lr, momentum=m)):
-        w = start.clone().requires_grad_()
-        optimizer = kind([w], 0.1, momentum)
-        for _ in range(4):
+    for optimizer_of in OPTIMIZERS[kind]:
+        w, idle = start.clone().requires_grad_(), torch.ones(2, requires_grad=True)
+        optimizer, path = optimizer_of([w, idle]), []
+        for step in range(50):
             optimizer.zero_grad()
-            ((w - target) ** 4).sum().backward()
+            pull = (w - target) ** 2 * torch.tensor([1.0, 0.1, 1e-3, 1e-6, 0.0])
+            (pull.sum() * math.cos(step)).backward()  # a gradient of either sign
             optimizer.step()
-        paths.append(w.detach())
-    assert torch.allclose(*paths, rtol=1e-6)
+            path.append(w.detach().clone())
+        assert torch.equal(idle, torch.ones(2)), "moved without a gradient"
+        paths.append(torch.stack(path))
+    assert torch.allclose(*paths, rtol=1e-6, atol=1e-6)
+
+
+def test_optimizers_leave_what_is_not_trained_alone():
+    w, fixed = torch.ones(2, requires_grad=True), torch.ones(2)
+    for optimizer in (SGD([w, fixed], 0.1), Adam([w, fixed], 0.1)):
+        optimizer.zero_grad()
+        w.sum().backward()
+        optimizer.step()
+        assert torch.equal(fixed, torch.ones(2)) and len(optimizer.parameters) == 1
+    assert (w < 0.85).all()
+
+
+def test_binary_cross_entropy_equals_torchs_and_that_of_two_classes():
+    logits, labels = torch.randn(50, 1) * 5, torch.arange(50) % 2
+    ours = LOSSES["binary_cross_entropy"](logits, labels)
+    assert ours.item() == nn.BCEWithLogitsLoss()(logits[:, 0], labels.float()).item()
+    two = torch.cat([torch.zeros_like(logits), logits], 1)
+    assert torch.allclose(ours, LOSSES["cross_entropy"](two, labels))
+
+
+# --- figures ------------------------------------------------------------------------------------
 
 
 def test_meter_weighs_batches_by_their_size():
@@ -156,37 +125,168 @@ def test_meter_weighs_batches_by_their_size():
     assert meter.result() == (3 / 4, 2.0)
 
 
-def test_evaluation_does_not_train(data):
-    model = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.BatchNorm1d(784), torch.nn.Linear(784, 4)
-    )
-    before = [t.clone() for t in model.state_dict().values()]
-    test = experiment.tensors(data.test_x, data.test_y, None, CPU)
-    evaluate(model, test, Protocol(**PROTOCOL))
-    assert all(map(torch.equal, before, model.state_dict().values()))
-    seen = []
-    train(model, test, test, Protocol(**PROTOCOL), None, seen.append)
-    assert [epoch.epoch for epoch in seen] == [1, 2]
+def test_a_single_logit_says_1_above_0():
+    logits = torch.tensor([[-0.1], [0.0], [0.1]])
+    assert predicted(logits).tolist() == [False, False, True]
+    meter = Meter(CPU)
+    meter.add(logits, torch.tensor([0, 1, 1]), torch.tensor(0.5))
+    assert meter.result() == (2 / 3, 0.5)
 
 
-def test_divergence_is_nan_or_infinity_in_either_loss():
-    fine = Epoch(1, 0.5, 1.0, 0.5, 1.0, 0.1)
-    assert not fine.diverged
-    for train_loss, test_loss in ((math.nan, 1.0), (1.0, math.inf)):
-        assert Epoch(1, 0.5, train_loss, 0.5, test_loss, 0.1).diverged
+def test_roc_auc_by_hand():
+    """Pairs of a 1 and a 0: 4 won, 1 tied, 1 lost of 6."""
+    scores, labels = torch.tensor([0.9, 0.5, 0.2, 0.5, 0.1]), torch.tensor([1, 1, 1, 0, 0])
+    assert roc_auc(scores, labels) == pytest.approx((4 + 1 / 2) / 6)
+    assert roc_auc(-scores, labels) == pytest.approx(1 - (4 + 1 / 2) / 6)
+    assert roc_auc(torch.zeros(5), labels) == 0.5
+    assert roc_auc(labels.float(), labels) == 1.0
 
 
-def test_streams_differ_by_purpose_and_seed():
-    draws = {
-        (seed, purpose): torch.rand(1, generator=experiment.generator(seed, purpose)).item()
-        for seed in range(3)
-        for purpose in ("init", "order")
-    }
-    assert len(set(draws.values())) == 6
+LABELLED = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=40)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_is_not_there_is_refused_and_auto_falls_back():
-    assert experiment.choose_device("auto") == experiment.choose_device("cpu") == CPU
-    with pytest.raises(ValueError, match="device = 'cuda:1': no GPU here; use 'auto' or 'cpu'"):
-        experiment.choose_device("cuda:1")
+@settings(deadline=None)
+@given(LABELLED.filter(lambda pairs: len({label for _, label in pairs}) == 2))
+def test_roc_auc_agrees_with_scikit_learn_ties_and_all(pairs):
+    scores, labels = (torch.tensor(column) for column in zip(*pairs, strict=True))
+    assert roc_auc(scores / 3, labels.long()) == pytest.approx(roc_auc_score(labels, scores))
+
+
+def test_roc_auc_of_many_scores_agrees_with_scikit_learn():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 2, (50_000,), generator=generator)
+    scores = (torch.randn(50_000, generator=generator) + labels).round(decimals=3)
+    expected = roc_auc_score(labels, scores)
+    assert roc_auc(scores, labels) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels"),
+    [([0.1, 0.2], [1, 1]), ([0.1, 0.2], [0, 0]), ([0.1, math.nan], [0, 1])],
+    ids=["no zeros", "no ones", "a score is NaN"],
+)
+def test_roc_auc_is_nan_where_there_is_none(scores, labels):
+    assert math.isnan(roc_auc(torch.tensor(scores), torch.tensor(labels)))
+
+
+def test_roc_auc_takes_infinite_scores_as_the_largest():
+    scores = torch.tensor([-math.inf, 0.0, math.inf, math.inf])
+    assert roc_auc(scores, torch.tensor([0, 0, 1, 1])) == 1.0
+
+
+def test_divergence_is_nan_or_infinity_in_any_figure_that_was_measured():
+    fine = Epoch(1, 0.5, 1.0)
+    assert not fine.diverged and not replace(fine, test_loss=1.0, valid_auc=0.5).diverged
+    for figure in ("train_loss", "valid_loss", "valid_auc", "test_loss"):
+        for value in (math.nan, math.inf):
+            assert replace(fine, **{figure: value}).diverged, figure
+
+
+# --- the loop -----------------------------------------------------------------------------------
+
+
+def test_evaluation_does_not_train():
+    model, data = network(), parts()
+    before = copy.deepcopy(model.state_dict())
+    accuracy, loss, auc = evaluate(model, data.test, MONITORED)
+    assert all(map(torch.equal, before.values(), model.state_dict().values()))
+    with torch.no_grad():
+        logits = model.eval()(data.test.inputs)[:, 0]
+    labels = data.test.labels
+    assert accuracy == pytest.approx(((logits > 0) == labels).float().mean().item())
+    assert loss == pytest.approx(LOSSES["binary_cross_entropy"](logits[:, None], labels).item())
+    assert auc == pytest.approx(roc_auc_score(labels, logits))
+
+
+def test_figures_do_not_depend_on_the_batches_of_evaluation(monkeypatch):
+    whole = evaluate(network(), parts().test, MONITORED)
+    monkeypatch.setattr(training, "EVALUATION_BATCH", 1)
+    assert evaluate(network(), parts().test, MONITORED) == pytest.approx(whole)
+
+
+def test_without_a_monitor_every_epoch_is_tested_and_the_last_one_stays():
+    model, states = network(3), []
+    data = parts(classes=3)
+    history = train(model, data, PLAIN, None, lambda e: states.append(state_of(model)))
+    assert [epoch.epoch for epoch in history] == [1, 2]
+    assert all(map(torch.equal, states[-1].values(), model.state_dict().values()))
+    for epoch in history:
+        assert None not in (epoch.valid_loss, epoch.test_accuracy, epoch.test_loss)
+        assert epoch.valid_auc is epoch.test_auc is None  # of three classes there is none
+        assert epoch.seconds > 0
+
+
+def test_without_a_validation_part_nothing_is_said_of_it():
+    for epoch in train(network(3), parts(3, validation=0), PLAIN, None):
+        assert epoch.valid_accuracy is epoch.valid_loss is epoch.valid_auc is None
+        assert epoch.test_loss is not None
+
+
+def state_of(model):
+    return copy.deepcopy(model.state_dict())
+
+
+def watched(protocol, monkeypatch, model):
+    """(history, the model's state after each epoch, its states when the test set was used)."""
+    data, states, tested = parts(), [], []
+
+    def counted(model, chosen, protocol):
+        tested.extend([state_of(model)] if chosen is data.test else [])
+        return evaluate(model, chosen, protocol)
+
+    monkeypatch.setattr(training, "evaluate", counted)
+    history = train(model, data, protocol, order(), lambda e: states.append(state_of(model)))
+    return history, states, tested
+
+
+@pytest.mark.parametrize("patience", [None, 1, 3, 100])
+def test_the_best_epoch_is_restored_and_tested_once(patience, monkeypatch):
+    protocol = replace(MONITORED, patience=patience, shuffle=True)
+    model = network()
+    history, states, tested = watched(protocol, monkeypatch, model)
+    scores = [epoch.valid_auc for epoch in history]
+    best = scores.index(max(scores))
+    assert best + 1 < len(history), "the last epoch is the best: the test shows nothing"
+    assert len(history) == (12 if patience in (None, 100) else best + 1 + patience)
+    assert all(map(torch.equal, states[best].values(), model.state_dict().values()))
+    assert len(tested) == 1
+    assert all(map(torch.equal, states[best].values(), tested[0].values()))
+    for row, epoch in enumerate(history):
+        figures = (epoch.test_accuracy, epoch.test_loss, epoch.test_auc)
+        assert (None not in figures) if row == best else figures == (None, None, None)
+    row = history[best]
+    again = evaluate(model, parts().test, protocol)
+    assert (row.test_accuracy, row.test_loss, row.test_auc) == again
+
+
+class Constant(nn.Module):
+    """A collapsed network: it says the same of every example."""
+
+    def __init__(self):
+        super().__init__()
+        self.logit = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return self.logit.expand(len(x), 1)
+
+
+def test_of_equal_epochs_the_first_is_the_best(monkeypatch):
+    """AUC 0.5 in every epoch is a result and no failure."""
+    history, states, _ = watched(replace(MONITORED, patience=3), monkeypatch, model := Constant())
+    assert [epoch.valid_auc for epoch in history] == [0.5] * 4
+    assert history[0].test_auc == 0.5 and history[3].test_auc is None
+    assert model.logit == states[0]["logit"] != states[3]["logit"]
+    assert not any(epoch.diverged for epoch in history)
+
+
+def test_a_run_that_diverges_stops_without_a_test(monkeypatch):
+    model, data, states = network(), parts(), []
+
+    def poison(epoch):
+        states.append(epoch)
+        if epoch.epoch == 3:
+            nn.init.constant_(model[0].weight, math.nan)
+
+    history = train(model, data, replace(MONITORED, patience=10), order(), poison)
+    assert [epoch.diverged for epoch in history] == [False, False, False, True] and len(states) == 4
+    assert all(epoch.test_loss is None for epoch in history)

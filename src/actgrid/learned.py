@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from actgrid.scores import CONFIDENCE, final_rows
+from actgrid.scores import CONFIDENCE, RUN, final_rows
 
 # the sizes' names in the source work
 OUTER = {"mlp_48_24": "small", "mlp_48_24_16": "medium", "mlp_96_48_32": "large"}
@@ -57,7 +57,7 @@ def comparisons(activations: dict) -> pd.DataFrame:
         elif functions[name] == "learned" and entry.get("evaluation") != "exact":
             rows.append(("base", name, entry["base"]))
             rows += [("exact", name, other) for other, twin in activations.items()
-                     if functions[other] == "learned" and twin != entry
+                     if functions[other] == "learned" and twin.get("evaluation") == "exact"
                      and [twin[k] for k in ("base", "layers")]
                      == [entry[k] for k in ("base", "layers")]]  # fmt: skip
         elif "matched_to" in entry and entry["function"] == behind["base"]:
@@ -72,21 +72,25 @@ def differences(epochs: pd.DataFrame, activations: dict) -> pd.DataFrame:
     seeds for which both runs ended well are compared: they share split, order and, but for widened
     networks, the initial weights.
     """
+    rows = scored(epochs)
+    against = rows.rename(columns={"activation": "against", "score": "score_against"})
+    table = comparisons(activations).merge(rows, on="activation")
+    table = table.merge(against, on=[*PLACE, "metric", "against"])
+    named = [labels(activations, a, b) for a, b in zip(
+        table["architecture"], table["activation"], strict=True)]  # fmt: skip
+    table = table.join(pd.DataFrame(named, columns=LABELS, index=table.index))
+    return table.assign(difference=table["score"] - table["score_against"])
+
+
+def scored(epochs: pd.DataFrame) -> pd.DataFrame:
+    """dataset, architecture, seed, activation, metric and score of every run that ended well."""
     rows = final_rows(epochs)
     has_auc = rows["test_auc"].notna()
     rows = rows.assign(
         metric=np.where(has_auc, "test_auc", "test_accuracy"),
         score=rows["test_auc"].where(has_auc, rows["test_accuracy"]),
     )
-    place = [*PLACE, "metric"]
-    rows = rows[[*place, "activation", "score"]]
-    against = rows.rename(columns={"activation": "against", "score": "score_against"})
-    table = comparisons(activations).merge(rows, on="activation")
-    table = table.merge(against, on=[*place, "against"])
-    named = [labels(activations, a, b) for a, b in zip(
-        table["architecture"], table["activation"], strict=True)]  # fmt: skip
-    table = table.join(pd.DataFrame(named, columns=LABELS, index=table.index))
-    return table.assign(difference=table["score"] - table["score_against"])
+    return rows[[*PLACE, "activation", "metric", "score"]]
 
 
 def parity(differences: pd.DataFrame) -> pd.DataFrame:
@@ -152,25 +156,18 @@ def evaluations(epochs: pd.DataFrame, activations: dict) -> pd.DataFrame:
     its seeds; epochs, epochs_against: trained; seconds, seconds_against: median of an epoch; ratio:
     how many times faster.
     """
-    table = differences(epochs, activations)
-    seed_sd = table.groupby(["dataset", "architecture", "activation", "comparison"])["score"]
-    table = table.assign(all_sd=seed_sd.transform("std"))
-    base = table[table["comparison"] == "base"].set_index([*PLACE, "activation"])["all_sd"]
-    table = table[table["comparison"] == "exact"].join(
-        base.rename("seed_sd"), on=[*PLACE, "activation"]
-    )
+    table = differences(epochs, activations).query("comparison == 'exact'")
+    cell = ["dataset", "architecture", "activation"]
+    table = table.join(scored(epochs).groupby(cell)["score"].std().rename("seed_sd"), on=cell)
     seconds = epochs.groupby([*PLACE, "activation"])["seconds"].agg(epochs="size", seconds="median")
     for suffix, column in (("", "activation"), ("_against", "against")):
         table = table.join(seconds.add_suffix(suffix), on=[*PLACE, column])
-    return table.drop(columns="all_sd").assign(ratio=table["seconds_against"] / table["seconds"])
+    return table.assign(ratio=table["seconds_against"] / table["seconds"])
 
 
 def collapsed(epochs: pd.DataFrame) -> pd.DataFrame:
     """Runs that diverged, or whose best validation AUC stayed below COLLAPSED; a row each."""
-    best = epochs.groupby(["dataset", "architecture", "activation", "seed", "status"], sort=False)[
-        "valid_auc"
-    ].max()
-    rows = best.reset_index()
+    rows = epochs.groupby([*RUN, "status"], sort=False)["valid_auc"].max().reset_index()
     return rows[(rows["status"] != "ok") | (rows["valid_auc"] < COLLAPSED)]
 
 

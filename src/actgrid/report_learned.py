@@ -132,6 +132,23 @@ def shape_table(shapes: pd.DataFrame) -> str:
     return table(titles, rows)
 
 
+def spread_table(spread: pd.DataFrame) -> str:
+    """How far apart the functions of a base are, and in what the pairs of runs differ."""
+    words = {
+        "seeds": "the seed alone",
+        "sizes": "a size, and the start",
+        "start": "the outer network, from one start",
+    }
+    return of_rows(
+        spread,
+        ("Base", "l", "base"),
+        ("Pairs of runs that differ in", "l", lambda row: words[row["over"]]),
+        ("Pairs", "r", "pairs"),
+        ("Mean distance", "r", decimals("mean", 3)),
+        ("95 % interval", "r", interval("", 3)),
+    )
+
+
 def claim_table(claims: pd.DataFrame) -> str:
     """The numbers that decide the claims about shapes, a row each."""
     return of_rows(
@@ -153,5 +170,5 @@ def verdict_table(claims: pd.DataFrame, overall: pd.DataFrame, evidence: bool = 
 
 TABLES = (
     *(learned_published_table, parity_table, overall_table, transfer_table, evaluation_table),
-    *(trial_evaluation_table, shape_table, claim_table, verdict_table),
+    *(trial_evaluation_table, shape_table, spread_table, claim_table, verdict_table),
 )

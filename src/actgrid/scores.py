@@ -118,11 +118,14 @@ def _interval_columns() -> list[str]:
 
 
 def _intervals(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """n, then mean, sd, low and high of every metric, over the rows (one a run) of each group."""
+    """n, then mean, sd, low and high of every metric, over the rows (one a run) of each group.
+
+    n counts the rows; a metric that was not measured in all of them has an interval of those alone.
+    """
     groups = rows.groupby(keys, sort=False)
-    n = groups.size()
-    mean, sd = groups[METRICS].mean(), groups[METRICS].std()
-    half = sd.mul(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) / np.sqrt(n), axis=0)
+    n, mean, sd = groups.size(), groups[METRICS].mean(), groups[METRICS].std()
+    measured = groups[METRICS].count()
+    half = sd * (stats.t.ppf((1 + CONFIDENCE) / 2, measured - 1) / np.sqrt(measured))
     parts = {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
     named = [part.add_suffix(f"_{name}") for name, part in parts.items()]
     return pd.concat([n.rename("n"), *named], axis=1)[["n", *_interval_columns()]]

@@ -13,6 +13,7 @@ CONFIDENCE = 0.95
 NEAR = 0.5  # SDs of the pre-activations
 STEEPER = 1.5  # times the mean slope of the other side
 APART = 0.1  # of f's range, between the levels at the two ends
+OVER = ("seeds", "sizes", "start")
 SPREAD = ["base", "over", "pairs", "mean", "low", "high"]
 CLAIMS = ["claim", "statement", "group", "value", "low", "high", "n"]
 
@@ -47,20 +48,23 @@ def spread(runs: Iterable[tuple]) -> pd.DataFrame:
     """How far apart a base's functions lie: mean distance (`fits.distance`) over pairs of runs.
 
     runs: (base, outer, inner, seed, graph, preactivations), one of each cell and seed. A row per
-    base and `over`: "seeds" (pairs of one outer and inner size), "sizes" (pairs of different ones).
+    base and `over`: "seeds" (pairs of one outer and inner size), "sizes" (pairs of different ones
+    that did not start from the same activation network), "start" (pairs that did: of one inner
+    size and seed, in different outer networks).
     pairs: how many; those with a function without a shape are left out. low, high: 95 % t interval
     by the jackknife that leaves out one run, hence all of its pairs, at a time; empty where too few
     pairs would remain.
     """
     samples: dict[str, list] = {}
-    for base, outer, inner, _, graph, preactivations in runs:
-        one = ((outer, inner), fits.sample(graph, preactivations))
+    for base, outer, inner, seed, graph, preactivations in runs:
+        one = (outer, (inner, seed), fits.sample(graph, preactivations))
         samples.setdefault(base, []).append(one)
     rows = []
     for base, own in samples.items():
         pairs = _pairs(own)
-        for over, chosen in (("seeds", pairs["same"]), ("sizes", ~pairs["same"])):
-            rows.append((base, over, int(chosen.sum()), *_jackknife(pairs[chosen])))
+        for over in OVER:
+            chosen = pairs[pairs["over"] == over]
+            rows.append((base, over, len(chosen), *_jackknife(chosen)))
     return pd.DataFrame(rows, columns=SPREAD)
 
 
@@ -77,14 +81,20 @@ def claims(shapes: pd.DataFrame, spread: pd.DataFrame) -> pd.DataFrame:
     return table.assign(statement=table["claim"].map(STATEMENTS))[CLAIMS]
 
 
-def _pairs(samples: list[tuple[tuple, fits.Sample]]) -> pd.DataFrame:
-    """first, second (positions in the list), same (cell), distance; no row for a NaN."""
+def _pairs(samples: list[tuple]) -> pd.DataFrame:
+    """first, second (positions in the list), over, distance; no row for a NaN."""
     rows = [
-        (i, j, samples[i][0] == samples[j][0], fits.distance(samples[i][1], samples[j][1]))
+        (i, j, _over(samples[i], samples[j]), fits.distance(samples[i][-1], samples[j][-1]))
         for i, j in combinations(range(len(samples)), 2)
     ]
-    table = pd.DataFrame(rows, columns=["first", "second", "same", "distance"])
-    return table.astype({"same": bool}).dropna()
+    return pd.DataFrame(rows, columns=["first", "second", "over", "distance"]).dropna()
+
+
+def _over(first: tuple, second: tuple) -> str:
+    """What two runs (outer, (inner, seed), ...) of a base differ in; one of OVER."""
+    if first[1] == second[1]:
+        return "start"
+    return "seeds" if (first[0], first[1][0]) == (second[0], second[1][0]) else "sizes"
 
 
 def _jackknife(pairs: pd.DataFrame) -> tuple[float, float, float]:

@@ -100,7 +100,7 @@ def _extra_extrema(values):
 
 def _more(part, other):
     """Whether a share is larger than another: by intervals that do not overlap."""
-    return HOLDS if part[1] > other[2] else FAILS if part[0] <= other[0] else OPEN
+    return HOLDS if part[1] > other[2] else FAILS if part[2] < other[1] else OPEN
 
 
 def _share(values, claim, statement, rule):

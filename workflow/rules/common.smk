@@ -43,7 +43,8 @@ def modules(*names):
 
 def get_run_source(wildcards):
     """Modules that one run's numbers depend on; registries of names are left out."""
-    function = config["activations"][wildcards.activation]["function"]
+    entry = config["activations"][wildcards.activation]
+    function = entry["function"]
     return modules(
         "experiment",
         "training",
@@ -55,6 +56,7 @@ def get_run_source(wildcards):
         f"architectures/{ARCHITECTURES[wildcards.architecture]}",
         f"activations/{ACTIVATIONS[function]}",
         *(["activations/graph"] if function in SHARED else []),
+        *(["activations/subnetwork"] if "matched_to" in entry else []),
     )
 
 
