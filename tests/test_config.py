@@ -193,7 +193,7 @@ WRONG_VALUES = [
     (f"{LEARNED} evaluation", "fast", "one of tabulated, exact"),
     (f"{LEARNED} evaluation", ["exact"], "one of tabulated, exact"),
     *((f"{TRANSFER} source", value, "a word") for value in (5, None, ["a/b/c/0"])),
-    *(("studies learned source", value, "customactfuncs") for value in (5, None, "custom_act_funcs")),
+    *(("studies learned source", value, "customactfuncs") for value in (5, None, "other")),
     ("activations relu matched_to", 3, "type string"),
     *(("device", name, "auto is the GPU") for name in ("gpu", "cuda:", "cpu\n", "", None)),
     *(

@@ -43,7 +43,8 @@ def epochs_table(seeds, epochs):
         for seed in range(seeds)
         for epoch in range(1, 2 if name == FAILED else epochs + 1)
     ]
-    return pd.DataFrame(rows, columns=[*columns, "train_loss", "test_loss", "seconds"])
+    table = pd.DataFrame(rows, columns=[*columns, "train_loss", "test_loss", "seconds"])
+    return table.assign(**dict.fromkeys(set(scores.METRICS) - set(table), np.nan))
 
 
 def points_table(names):

@@ -153,12 +153,16 @@ def evaluations(epochs: pd.DataFrame, activations: dict) -> pd.DataFrame:
     """Tabulated against exact evaluation: a row per cell and seed trained both ways.
 
     score, score_against: test AUC, tabulated and exact; seed_sd: SD of the tabulated cell's over
-    its seeds; epochs, epochs_against: trained; seconds, seconds_against: median of an epoch; ratio:
-    how many times faster.
+    its seeds; pooled_sd: that of all such cells together (root mean square); epochs,
+    epochs_against: trained; seconds, seconds_against: median of an epoch; ratio: how many times
+    faster.
     """
     table = differences(epochs, activations).query("comparison == 'exact'")
     cell = ["dataset", "architecture", "activation"]
-    table = table.join(scored(epochs).groupby(cell)["score"].std().rename("seed_sd"), on=cell)
+    sds = scored(epochs).groupby(cell)["score"].std().rename("seed_sd")
+    tabulated = comparisons(activations).query("comparison == 'base'")["activation"]
+    pooled = np.sqrt((sds[sds.index.isin(tabulated, level="activation")] ** 2).mean())
+    table = table.join(sds, on=cell).assign(pooled_sd=pooled)
     seconds = epochs.groupby([*PLACE, "activation"])["seconds"].agg(epochs="size", seconds="median")
     for suffix, column in (("", "activation"), ("_against", "against")):
         table = table.join(seconds.add_suffix(suffix), on=[*PLACE, column])
