@@ -1,31 +1,51 @@
-"""Real Snakemake runs in a copy of the checkout, on made-up images: what runs, what reruns."""
+"""Real Snakemake runs in a copy of the checkout, on few data: what runs, what reruns."""
 
 import contextlib
+import copy
 import csv
 import json
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pypdf
 import pytest
+import torch
 import yaml
 from snakemake.utils import update_config
+from test_report import GRIDS, included
 
 from actgrid import data, grid
-from actgrid.data import fashion_mnist, prepare
+from actgrid.activations import subnetwork
+from actgrid.data import banknote, covertype, fashion_mnist, prepare
 
 ROOT = Path(__file__).parents[1]
-CI = yaml.safe_load((ROOT / "config/ci.yaml").read_text())["studies"]["handmade"]
-CELLS = [(a, f) for a in CI["architectures"] for f in CI["activations"]]
-RUNS = {(*cell, str(seed)) for cell in CELLS for seed in CI["seeds"]}
-RUN_FOLDERS = "results/ci/runs/fashion_mnist"
+FULL = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def overlaid(name):
+    """config.yaml with an overlay over it."""
+    config = copy.deepcopy(FULL)
+    update_config(config, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    return config
+
+
+CI = overlaid("ci")
+HANDMADE = CI["studies"]["handmade"]
+CELLS = [(a, f) for a in HANDMADE["architectures"] for f in HANDMADE["activations"]]
+RUNS = {tuple(run.path.split("/")) for run in grid.expand(CI)}
+LEARNED = {run for run in RUNS if run[2].startswith("learned_")}
+MOVED = {run for run in RUNS if run[2].startswith("transfer_")}
+MATCHED = {run for run in RUNS if "_matched_" in run[2]}
+SOURCE = FULL["activations"]["transfer_relu_small"]["source"]  # the run whose function is moved
+RUN_FOLDERS = "results/ci/runs"
+IMAGES = f"{RUN_FOLDERS}/fashion_mnist"
 
 
 class Checkout:
@@ -42,7 +62,7 @@ class Checkout:
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.folder, env=os.environ | {"PYTHONPATH": str(self / "src")},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1800,
         )  # fmt: skip
         assert done.returncode == code, done.stdout[-5000:]
         return done.stdout
@@ -70,6 +90,12 @@ class Checkout:
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
+def processor_seconds():
+    """What the processes started so far have taken; a busy machine does not count."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def jobs(said):
     """Rule -> number of jobs, from the table that Snakemake prints."""
     table = said.partition("Job stats:")[2].partition("\ntotal")[0]
@@ -77,14 +103,23 @@ def jobs(said):
 
 
 def trained(said):
-    """(architecture, activation, seed) of the train_run jobs that Snakemake names."""
-    blocks = re.findall(r"^(?:local)?rule train_run:\n((?: .*\n)*)", said, re.MULTILINE)
-    pattern = r"architecture=(\S+), activation=(\S+), seed=(\S+)"
+    """(dataset, architecture, activation, seed) of the runs that Snakemake names."""
+    blocks = re.findall(r"^(?:local)?rule train_\w+:\n((?: .*\n)*)", said, re.MULTILINE)
+    names = ("dataset", "architecture", "activation", "seed")
+    pattern = ", ".join(rf"{name}=(\S+)" for name in names)
     return {re.search(pattern, block).groups() for block in blocks}
 
 
-def runs_of(*activations):
-    return {run for run in RUNS if run[1] in activations}
+def runs_of(*names):
+    """Runs of the ci grid that have one of the names."""
+    return {run for run in RUNS if set(names) & set(run)}
+
+
+def made_by(config):
+    """Rule -> how many runs of a grid it trains."""
+    functions = [config["activations"][run.activation]["function"] for run in grid.expand(config)]
+    learned = functions.count("learned")
+    return {"train_run": len(functions) - learned, "train_learned": learned}
 
 
 def copied(folder, names):
@@ -95,20 +130,47 @@ def copied(folder, names):
     return Checkout(folder)
 
 
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory, tracked):
-    """The project with prepared data: 300 and 250 made-up images that a network can tell apart."""
-    checkout = copied(tmp_path_factory.mktemp("checkout"), tracked)
+def images():
+    """300 and 250 made-up images that a network can tell apart; no validation part."""
     rng, arrays = np.random.default_rng(0), {}
-    for part, count in (("train", 300), ("test", 250)):
+    for part, count in (("train", 300), ("valid", 0), ("test", 250)):
         labels = (np.arange(count) % 10).astype(np.uint8)
         images = rng.integers(0, 100, (count, 1, 28, 28), dtype=np.uint8)
         for image, label in zip(images, labels, strict=True):
             image[:, 2 * label : 2 * label + 4] += 150
         arrays |= {f"{part}_x": images, f"{part}_y": labels}
-    meta = {"name": "fashion_mnist", "classes": list(fashion_mnist.CLASSES), "source": "made up"}
-    meta["sha256"] = data.fingerprint(arrays)
-    prepare.write(checkout / "data/prepared/fashion_mnist", arrays, meta)
+    return arrays
+
+
+def patches():
+    """600, 256 and 256 made-up rows like covertype's: a bowl in two of the ten features."""
+    rng, arrays = np.random.default_rng(0), {}
+    for part, count in (("train", 600), ("valid", 256), ("test", 256)):
+        x = rng.normal(size=(count, len(covertype.FEATURES))).astype(np.float32)
+        labels = (np.square(x[:, :2]).sum(axis=1) > 1.4).astype(np.uint8)
+        arrays |= {f"{part}_x": x, f"{part}_y": labels}
+    return arrays
+
+
+def notes():
+    """The real banknotes."""
+    name = "banknote_authentication.csv"
+    return banknote.arrays({name: (ROOT / "resources" / name).read_bytes()})[0]
+
+
+PREPARED = {"fashion_mnist": (fashion_mnist, images), "covertype": (covertype, patches),
+            "banknote": (banknote, notes)}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory, tracked):
+    """The project with prepared data."""
+    checkout = copied(tmp_path_factory.mktemp("checkout"), tracked)
+    for name, (module, make) in PREPARED.items():
+        arrays = make()
+        meta = {"name": name, "classes": list(module.CLASSES), "source": "made up"}
+        meta["sha256"] = data.fingerprint(arrays)
+        prepare.write(checkout / f"data/prepared/{name}", arrays, meta)
     return checkout
 
 
@@ -135,12 +197,31 @@ def history(folder):
 # --- before anything has run --------------------------------------------------------------------
 
 
-def test_the_full_grid_is_875_runs_planned_in_less_than_half_a_minute(checkout):
-    start = time.monotonic()
+def test_the_full_grid_is_1359_runs_planned_in_less_than_half_a_minute(checkout):
+    start = processor_seconds()
     said = checkout.snakemake("-n")
-    assert time.monotonic() - start < 30
-    assert jobs(said)["train_run"] == len(trained(said)) == 875
+    assert processor_seconds() - start < 30
+    assert made_by(FULL) == {"train_run": 1170, "train_learned": 189}
+    assert made_by(FULL).items() <= jobs(said).items() and len(trained(said)) == 1359
     assert "fetch_data" not in jobs(said)  # the data are there
+    assert figures_of("full") <= drawn(said)
+
+
+@pytest.mark.parametrize("name", ["two_cores", "quick"])
+def test_every_figure_that_the_report_includes_is_drawn(checkout, name):
+    assert figures_of(name) <= drawn(
+        checkout.snakemake("-n", "--configfile", f"config/{name}.yaml")
+    )
+
+
+def figures_of(name):
+    """Figures that the report of a grid includes, below its folder of figures."""
+    return {path.removeprefix("../../figures/") for path in included(GRIDS[name]()[0])}
+
+
+def drawn(said):
+    """Figures that Snakemake names."""
+    return set(re.findall(r"\bfigures/(?:quick/)?([\w./]+)\.pdf", said))
 
 
 def test_the_data_are_fetched_first_where_there_are_none(tmp_path, tracked):
@@ -160,39 +241,51 @@ def test_lint_has_nothing_to_say(checkout):
     [
         ({"studys": {}}, "unknown key 'studys'; did you mean 'studies'?"),
         ({"studies": {"handmade": {"protocol": {"epochs": 0}}}}, "handmade.protocol.epochs = 0"),
+        (
+            {"studies": {"learned": {"seeds": [1]}}},
+            f"transfer_relu_small.source = '{SOURCE}': no run",
+        ),
     ],
 )
 def test_a_mistake_in_the_config_is_one_message_in_seconds(checkout, overlay, words):
-    start = time.monotonic()
+    start = processor_seconds()
     said = checkout.ci("--cores", "1", overlay=overlay, code=1)
-    assert time.monotonic() - start < 15
+    assert processor_seconds() - start < 15
     assert said.count(words) == said.count("config not usable") == 1
     assert "Traceback" not in said and 'File "' not in said
 
 
 def test_an_unknown_run_is_refused(checkout):
-    target = "results/runs/fashion_mnist/small/rellu/0/run.json"
-    assert "MissingRuleException" in checkout.snakemake("-n", target, code=1)
+    for run in ("fashion_mnist/small/rellu", "covertype/mlp_48_24/learned_relu_smal"):
+        target = f"results/runs/{run}/0/run.json"
+        assert "MissingRuleException" in checkout.snakemake("-n", target, code=1)
 
 
 # --- the whole grid -----------------------------------------------------------------------------
 
 
 def test_the_grid_trains_every_run_once_and_makes_every_file(done):
-    assert jobs(done.said)["train_run"] == len(RUNS) == len(trained(done.said))
+    assert made_by(CI).items() <= jobs(done.said).items() and trained(done.said) == RUNS
     for run in RUNS:
         folder = done / f"{RUN_FOLDERS}/{'/'.join(run)}"
         assert [row["epoch"] for row in rows(folder / "epochs.csv")] == ["1", "2"]
         facts = json.loads((folder / "run.json").read_text())
-        assert (facts["architecture"], facts["activation"], str(facts["seed"])) == run
+        names = ("dataset", "architecture", "activation", "seed")
+        assert tuple(str(facts[name]) for name in names) == run
         assert facts["status"] == "ok" and facts["threads"] == 1 and facts["commit"] is None
-    for name in ("runs", "epochs", "final_epoch", "reproduction", "agreement"):
+        left = {"activation.pt", "graph.csv", "preactivations.csv"} if run in LEARNED else set()
+        assert {file.name for file in folder.iterdir()} == {"epochs.csv", "run.json", *left}
+    tables = ["runs", "epochs", "final_epoch", "reproduction", "agreement", "shapes"]
+    tables += ["shape_spread", "shape_claims", "differences", "parity", "parity_overall"]
+    for name in [*tables, "evaluations", "learned_published", "learned_curves"]:
         assert rows(done / f"results/ci/{name}.csv"), name
-    for name in ("activations", "published", "fashion_mnist/small/final_epoch",
-                 "fashion_mnist/resnet_norm/learning_curves"):  # fmt: skip
+    figures = ["activations", "published", "fashion_mnist/small/final_epoch"]
+    figures += ["fashion_mnist/resnet_norm/learning_curves", "covertype/mlp_48_24_16/final_epoch"]
+    for name in [*figures, *(f"learned/{n}" for n in LEARNED_FIGURES)]:
         for extension in ("pdf", "svg", "png", "csv"):
             assert (done / f"figures/ci/{name}.{extension}").stat().st_size > 100
-    assert (done / "results/ci/fashion_mnist.ods").read_bytes()[:2] == b"PK"
+    for dataset in PREPARED:
+        assert (done / f"results/ci/{dataset}.ods").read_bytes()[:2] == b"PK"
     for extension in ("md", "tex", "pdf", "html"):
         assert (done / f"report/report.{extension}").stat().st_size > 1000
     assert (done / "report/report.pdf").read_bytes() == (done / "report/ci/report.pdf").read_bytes()
@@ -205,44 +298,170 @@ def test_a_second_time_there_is_nothing_to_do(done):
 def test_the_other_grids_share_nothing_but_the_data(done):
     for folder in ("results", "figures"):
         assert os.listdir(done / folder) == ["ci"]
-    assert jobs(done.snakemake("-n"))["train_run"] == 875
+    assert made_by(FULL).items() <= jobs(done.snakemake("-n")).items()
     quick = jobs(done.snakemake("-n", "--configfile", "config/quick.yaml"))
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    update_config(config, yaml.safe_load((ROOT / "config/quick.yaml").read_text()))
-    assert quick["train_run"] == len(grid.expand(config)) and "compare_published" not in quick
+    assert made_by(overlaid("quick")).items() <= quick.items()
+    assert not {"compare_published", "draw_published", "draw_learned_published"} & set(quick)
 
 
 def test_tables_hold_the_runs_as_they_were_written(done):
     table = rows(done / "results/ci/epochs.csv")
     assert len(table) == 2 * len(RUNS)
     for run in RUNS:
-        of_run = [r for r in table if (r["architecture"], r["activation"], r["seed"]) == run]
+        names = ("dataset", "architecture", "activation", "seed")
+        of_run = [row for row in table if tuple(row[name] for name in names) == run]
         in_folder = history(done / f"{RUN_FOLDERS}/{'/'.join(run)}")
         for row, written in zip(of_run, in_folder, strict=True):
-            assert {key: float(row[key]) for key in written} == {
-                key: float(value) for key, value in written.items()
+            assert {key: as_number(row[key]) for key in written} == {
+                key: as_number(value) for key, value in written.items()
             }
 
 
-def test_one_run_alone_on_one_core_gives_the_same_numbers(done):
-    folders = {"results": "results/alone", "figures": "figures/alone", "report": "report/alone"}
-    wanted = ["small/relu/0", "resnet_norm/slope_relu_1.0/1"]
-    targets = [f"results/alone/runs/fashion_mnist/{run}/epochs.csv" for run in wanted]
-    said = done.ci("--cores", "1", *targets, overlay={"pathvars": folders})
-    assert jobs(said) == {"train_run": 2}
-    assert not (done / "figures/alone").exists() and os.listdir(done / "results/alone") == ["runs"]
-    for run in wanted:
-        alone = done / f"results/alone/runs/fashion_mnist/{run}"
-        assert history(alone) == history(done / f"{RUN_FOLDERS}/{run}")
+def as_number(cell):
+    """What a cell of a CSV file holds; None where it is empty."""
+    return float(cell) if cell else None
+
+
+ALONE = {"results": "results/alone", "figures": "figures/alone", "report": "report/alone"}
+
+
+@pytest.fixture(scope="module")
+def alone(done):
+    """A few runs, made again on one core in a folder of their own: what Snakemake said."""
+    wanted = ["fashion_mnist/small/relu/0", "banknote/banknote_mlp/transfer_relu_small/1"]
+    targets = [f"results/alone/runs/{run}/epochs.csv" for run in wanted]
+    yield done.ci("--cores", "1", *targets, overlay={"pathvars": ALONE})
     shutil.rmtree(done / "results/alone")
 
 
+def test_runs_alone_on_one_core_give_the_same_numbers(done, alone):
+    wanted = {*trained(alone)}
+    source = tuple(SOURCE.split("/"))
+    assert source in wanted and len(wanted) == 3  # the transferred one's first
+    assert jobs(alone) == {"train_run": 2, "train_learned": 1}
+    assert not (done / "figures/alone").exists() and os.listdir(done / "results/alone") == ["runs"]
+    for run in map("/".join, wanted):
+        of_grid, on_its_own = done / f"{RUN_FOLDERS}/{run}", done / f"results/alone/runs/{run}"
+        assert history(on_its_own) == history(of_grid)
+    for name in ("activation.pt", "graph.csv", "preactivations.csv"):
+        files = [
+            done / f"{folder}/{SOURCE}/{name}" for folder in (RUN_FOLDERS, "results/alone/runs")
+        ]
+        assert files[0].read_bytes() == files[1].read_bytes(), name
+
+
+def test_a_run_that_cannot_start_is_one_message_and_leaves_nothing(done, alone):
+    saved = done / f"results/alone/runs/{SOURCE}/activation.pt"
+    saved.write_text("no network")
+    run = "results/alone/runs/banknote/banknote_mlp/transfer_relu_small/1"
+    said = done.ci("--cores", "1", f"{run}/run.json", overlay={"pathvars": ALONE}, code=1)
+    path = f"results/alone/runs/{SOURCE}/activation.pt"
+    assert f"{path} holds no learned activation" in said
+    assert not (done / run).exists() or not os.listdir(done / run)
+    assert (
+        "holds no learned activation" in (done / f"logs/{run.replace('/runs', '')}.log").read_text()
+    )
+
+
 def test_seeds_differ_and_slope_one_is_relu(done):
-    for architecture in CI["architectures"]:
-        runs = done / f"{RUN_FOLDERS}/{architecture}"
+    for architecture in HANDMADE["architectures"]:
+        runs = done / f"{IMAGES}/{architecture}"
         assert history(runs / "relu/0") != history(runs / "relu/1")
         for seed in "01":
             assert history(runs / f"relu/{seed}") == history(runs / f"slope_relu_1.0/{seed}")
+
+
+# --- learned activations ------------------------------------------------------------------------
+
+LEARNED_FIGURES = ("reference", "relu", "overview", "parity", "published")
+
+
+def test_the_validation_chooses_the_epoch_that_is_tested(done):
+    for run in runs_of("covertype"):
+        epochs = history(done / f"{RUN_FOLDERS}/{'/'.join(run)}")
+        best = max(epochs, key=lambda row: float(row["valid_auc"]))
+        assert [row["test_auc"] != "" for row in epochs] == [row is best for row in epochs]
+
+
+def test_what_a_run_learned_is_what_its_graph_shows_and_others_take_over(done):
+    folder = done / f"{RUN_FOLDERS}/{SOURCE}"
+    module = subnetwork.load(folder / "activation.pt")
+    graph = rows(folder / "graph.csv")
+    x, f = (torch.tensor([float(row[key]) for row in graph]) for key in ("x", "f"))
+    with torch.no_grad():
+        assert module.exact(x).tolist() == pytest.approx(f.tolist(), abs=1e-5)
+    for run in MOVED:
+        facts = json.loads((done / f"{RUN_FOLDERS}/{'/'.join(run)}/run.json").read_text())
+        activation = facts["settings"]["activation"]
+        assert activation["source"] == f"{RUN_FOLDERS}/{SOURCE}/activation.pt"
+
+
+def test_the_comparison_pairs_the_runs_by_seed(done):
+    table = rows(done / "results/ci/differences.csv")
+    names = ("dataset", "comparison", "against", "seed")
+    found = sorted(",".join(row[name] for name in names) for row in table)
+    assert found == [
+        "banknote,transfer,relu,0",
+        "banknote,transfer,relu,1",
+        "covertype,base,relu,0",
+        "covertype,base,relu,1",
+        "covertype,exact,learned_relu_small_exact,0",
+        "covertype,matched,relu_matched_small,0",
+        "covertype,matched,relu_matched_small,1",
+        "fashion_mnist,transfer,relu,0",
+        "fashion_mnist,transfer,relu,1",
+    ]
+    for row in table:
+        place = f"{RUN_FOLDERS}/{row['dataset']}/{row['architecture']}"
+        for activation, score in (("activation", "score"), ("against", "score_against")):
+            epochs = history(done / f"{place}/{row[activation]}/{row['seed']}")
+            tested = [epoch for epoch in epochs if epoch["test_loss"]][-1]
+            assert float(row[score]) == float(tested[row["metric"]])
+
+
+def test_exact_evaluation_gives_what_the_table_gives(done):
+    (row,) = rows(done / "results/ci/evaluations.csv")
+    assert abs(float(row["difference"])) < 0.005 and float(row["ratio"]) > 0
+
+
+def test_a_run_that_takes_over_a_lost_activation_waits_until_it_is_learned_again(done):
+    moved = f"{RUN_FOLDERS}/{'/'.join(min(MOVED))}/run.json"
+    lost = [done / f"{RUN_FOLDERS}/{SOURCE}/activation.pt", done / moved]
+    for file in lost:
+        file.rename(file.with_suffix(".away"))
+    said = done.ci("-n", moved)
+    for file in lost:
+        file.with_suffix(".away").rename(file)
+    assert trained(said) == {tuple(SOURCE.split("/")), min(MOVED)}
+    assert jobs(said) == {"train_learned": 1, "train_run": 1}
+
+
+def test_a_renewed_activation_trains_again_what_took_it_over(done):
+    with done.edited(f"{RUN_FOLDERS}/{SOURCE}/activation.pt"):
+        runs = done.plan()[1]
+    assert runs == MOVED
+
+
+def test_a_changed_learned_activation_trains_what_hangs_on_it(done):
+    planned, runs = done.plan({"activations": {"learned_relu_small": {"layers": [8, 4]}}})
+    assert runs == runs_of("learned_relu_small") | MATCHED | MOVED  # as wide as the new one
+    planned, runs = done.plan({"activations": {"learned_relu_small": {"family": "matched"}}})
+    assert not runs and planned["compare_learned"] == planned["tabulate_curves"] == 1
+
+
+def test_a_grid_that_learns_nothing_asks_for_nothing_of_it(done):
+    activations = {
+        "learned": ["relu"],
+        "learned_exact": ["relu_matched_small"],
+        "transfer_fashion": ["tanh"],
+        "transfer_banknote": ["relu"],
+    }
+    studies = {study: {"activations": names} for study, names in activations.items()}
+    planned, runs = done.plan({"studies": studies})
+    assert runs == {("fashion_mnist", "small", "tanh", seed) for seed in "01"}
+    learned = {"train_learned", "measure_shapes", "compare_learned", "tabulate_curves"}
+    learned |= {f"draw_{name}" for name in ("learned", "overview", "reference", "parity")}
+    assert not learned & set(planned) and planned["render_report"] == 1
 
 
 # --- what reruns --------------------------------------------------------------------------------
@@ -259,17 +478,20 @@ def test_presentation_trains_nothing_again(done):
     assert not runs and planned["compare_published"] == 1
 
 
-def test_a_changed_protocol_trains_all_again(done):
-    assert done.plan({"studies": {"handmade": {"protocol": {"learning_rate": 0.002}}}})[1] == RUNS
+def test_a_changed_protocol_trains_all_of_its_data_set_again(done):
+    changed = {"protocol": {"learning_rate": 0.002}}
+    studies = {"handmade": changed, "transfer_fashion": changed}
+    assert done.plan({"studies": studies})[1] == runs_of("fashion_mnist")
 
 
 def test_new_activations_and_seeds_train_themselves_only(done):
-    longer = {"activations": [*CI["activations"], "tent"]}
+    longer = {"activations": [*HANDMADE["activations"], "tent"]}
     planned, runs = done.plan({"studies": {"handmade": longer}})
-    assert runs == {(a, "tent", str(s)) for a in CI["architectures"] for s in CI["seeds"]}
+    architectures, seeds = HANDMADE["architectures"], HANDMADE["seeds"]
+    assert runs == {("fashion_mnist", a, "tent", str(s)) for a in architectures for s in seeds}
     assert planned["render_report"] == 1
-    runs = done.plan({"studies": {"handmade": {"seeds": [*CI["seeds"], 7]}}})[1]
-    assert runs == {(*cell, "7") for cell in CELLS}
+    runs = done.plan({"studies": {"handmade": {"seeds": [*seeds, 7]}}})[1]
+    assert runs == {("fashion_mnist", *cell, "7") for cell in CELLS}
 
 
 def test_fewer_activations_train_nothing(done):
@@ -277,27 +499,37 @@ def test_fewer_activations_train_nothing(done):
     assert not runs and planned["collect_pair"] == 2
 
 
+PRESENTATION = {  # module -> the figures that it draws
+    "figures/style": ("activations", "final_epoch", "learning_curves", "published", "learned",
+                      "overview", "reference", "parity", "learned_published"),
+    "figures/parity": ("parity", "learned_published"),
+    "verdicts": (),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("module", "runs"),
     {
         "activations/piecewise": runs_of("slope_relu_1.0", "hill_published_0.25"),
-        "activations/fixed": runs_of("relu"),
-        "architectures/mlp": {run for run in RUNS if run[0] == "small"},
+        "activations/fixed": runs_of("relu", "relu_matched_small"),
+        "activations/subnetwork": LEARNED | MATCHED | MOVED,
+        "architectures/mlp": runs_of("small"),
+        "architectures/tabular": runs_of("covertype", "banknote") | MOVED,
         "training": RUNS,
         "activations/__init__": set(),
         "scores": set(),
         "figures/style": set(),
+        "figures/parity": set(),
+        "verdicts": set(),
     }.items(),
 )
 def test_an_edited_module_trains_again_what_it_made(done, module, runs):
     with done.edited(f"src/actgrid/{module}.py"):
         planned, found = done.plan()
     assert found == runs
-    if module == "figures/style":
-        assert set(planned) == {
-            "all", "draw_activations", "draw_final_epoch", "draw_learning_curves",
-            "draw_published", "render_report", "publish_report",
-        }  # fmt: skip
+    if module in PRESENTATION:
+        ending = {"all", "render_report", "publish_report"}
+        assert set(planned) == {f"draw_{name}" for name in PRESENTATION[module]} | ending
 
 
 def test_a_file_with_a_new_date_and_the_old_content_reruns_nothing(done):
@@ -330,8 +562,8 @@ def shown(value):
 
 def test_the_pdf_shows_the_means_of_the_runs(done, pdf):
     for architecture, activation in CELLS:
-        folder = done / f"{RUN_FOLDERS}/{architecture}/{activation}"
-        last = [history(folder / str(seed))[-1] for seed in CI["seeds"]]
+        folder = done / f"{IMAGES}/{architecture}/{activation}"
+        last = [history(folder / str(seed))[-1] for seed in HANDMADE["seeds"]]
         train, test = (
             [float(row[key]) for row in last] for key in ("train_accuracy", "test_accuracy")
         )
@@ -353,6 +585,18 @@ def test_the_pdf_shows_the_comparison_with_the_published_table(done, pdf):
         numbers = [row[k] for k in ("ours_mean", "published_mean", "difference", "tolerance")]
         line = f"{row['activation']} {row['published_as']} 2 {' '.join(map(shown, numbers))} "
         assert line + ("yes" if row["agrees"] == "True" else "no") in pdf
+
+
+def test_the_pdf_shows_the_learned_activations(done, pdf):
+    for row in rows(done / "results/ci/learned_published.csv"):
+        names = f"{row['base']} {row['outer']} {row['inner']} {row['n']}"
+        numbers = [row[key] for key in ("ours_mean", "ours_sd", "published", "difference")]
+        assert f"{names} {' '.join(map(shown, numbers))} " in pdf
+    for row in rows(done / "results/ci/differences.csv"):
+        if row["comparison"] == "exact":
+            scores = " ".join(map(shown, (row["score"], row["score_against"], row["difference"])))
+            assert f"{row['activation']} {row['seed']} {scores} " in pdf
+    assert pdf.count("no evidence") >= 9  # the verdicts of a grid with other settings
 
 
 def test_the_report_says_which_grid_it_is_and_what_was_cut(pdf):
