@@ -24,7 +24,7 @@ def preactivations(model, module, data: Tensors, batch_size: int) -> list[dict]:
               range(len(calls) // len(passes))]  # fmt: skip
     named = {"all": torch.cat(layers)} | {f"layer_{n}": v for n, v in enumerate(layers, 1)}
     columns = [quantiles(values.numpy(force=True)).tolist() for values in named.values()]
-    shares = np.linspace(0, 1, QUANTILES).tolist()
+    shares = torch.linspace(0, 1, QUANTILES, dtype=torch.float64).tolist()
     return [
         dict(zip(("quantile", *named), row, strict=True))
         for row in zip(shares, *columns, strict=True)
@@ -36,5 +36,5 @@ def quantiles(values) -> np.ndarray:
 
     Sorted by numpy: torch would also make the indices, twice the memory of the values.
     """
-    places = np.linspace(0, len(values) - 1, QUANTILES).astype(int)
-    return np.sort(values)[places].astype(float)
+    places = torch.linspace(0, len(values) - 1, QUANTILES, dtype=torch.float64).long()
+    return np.sort(values)[places.numpy()].astype(float)

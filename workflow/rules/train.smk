@@ -1,6 +1,7 @@
 # One job a run: a cell (dataset, architecture, activation, seed) of the grid.
 RUN = "{dataset}/{architecture}/{activation}/{seed}"
 IS_LEARNED = "|".join(sorted({re.escape(run.activation) for run in LEARNED})) or "(?!)"
+OTHERS = {re.escape(run.activation) for run in RUNS} - set(IS_LEARNED.split("|"))
 
 
 rule train_run:
@@ -12,7 +13,7 @@ rule train_run:
         epochs=f"<results>/runs/{RUN}/epochs.csv",
         run=f"<results>/runs/{RUN}/run.json",
     wildcard_constraints:
-        activation=f"(?!(?:{IS_LEARNED})/)[^/]+",
+        activation="|".join(sorted(OTHERS)) or "(?!)",
     params:
         settings=get_settings,
     log:
