@@ -669,6 +669,8 @@ def test_script_cleans_up_when_stopped(tmp_path, end):
     process = subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.DEVNULL,
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        # a shell that puts the tests into the background has SIGINT ignored, also in children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     while not list(tmp_path.rglob("output.txt")):
         time.sleep(0.05)
