@@ -337,7 +337,7 @@ def test_wrong_input_is_named():
 
 
 def test_learned_families_and_their_bases_have_colours_of_their_own():
-    names = ("tanh", "gelu", "smooth", "matched", "transfer")
+    names = ("tanh", "gelu", "matched", "transfer")
     learned = [f"learned_{base}" for base in shapes.BASES]
     colours = [style.family_colour(name) for name in (*names, *learned)]
     gaps = [np.linalg.norm(np.subtract(a, b)) for a in colours for b in colours if a is not b]

@@ -30,7 +30,6 @@ FAMILY_COLOURS = {
     "valley_hill": to_rgb("#661100"),
     "tanh": to_rgb("#01135e"),  # darker than what is learned from it, as rectifier and gelu are
     "gelu": to_rgb("#400a3a"),
-    "smooth": to_rgb("#b0a0b8"),
     "learned_tanh": to_rgb("#1a86e0"),
     "learned_relu": to_rgb("#e86800"),
     "learned_gelu": to_rgb("#b0109a"),
