@@ -61,6 +61,19 @@ def test_sheets_hold_the_numbers(epochs, book):
         )
 
 
+def test_the_auc_stands_in_the_summary_where_it_was_measured(epochs, book):
+    measured = epochs.assign(test_auc=epochs["test_loss"], valid_auc=epochs["train_loss"])
+    final = scores.summarise(measured)
+    with_auc = tables.workbook(measured, final, "d")
+    plain, summary = (
+        pd.read_excel(io.BytesIO(one), engine="odf", sheet_name="summary")
+        for one in (book, with_auc)
+    )
+    assert list(summary) == [*plain, *tables.AUC]
+    for heading, (column, _) in tables.AUC.items():
+        assert summary[heading].tolist() == pytest.approx(final[column].tolist(), nan_ok=True)
+
+
 def test_layout_of_an_architecture_sheet(book):
     sheet = pd.read_excel(io.BytesIO(book), engine="odf", sheet_name="small")
     headings = "activation,epoch,training accuracy,test accuracy,training loss,test loss,seconds"

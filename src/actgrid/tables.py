@@ -26,6 +26,10 @@ SUMMARY = {
     "test loss": ("test_loss_mean", "four"),
     "seconds per epoch": ("seconds_mean", "two"),
 }
+AUC = {  # joins the summary of data sets where it was measured
+    "test AUC": ("test_auc_mean", "four"),
+    "validation AUC": ("valid_auc_mean", "four"),
+}
 EPOCHS = {
     "activation": ("activation", "plain"),
     "epoch": ("epoch", "plain"),
@@ -56,7 +60,8 @@ def workbook(epochs: pd.DataFrame, final: pd.DataFrame, dataset: str) -> bytes:
     document = OpenDocumentSpreadsheet()
     _add_styles(document)
     bold = (final["test_accuracy_mean"] == best).tolist()
-    document.spreadsheet.addElement(_sheet("summary", final, SUMMARY, bold))
+    columns = SUMMARY | (AUC if final["test_auc_mean"].notna().any() else {})
+    document.spreadsheet.addElement(_sheet("summary", final, columns, bold))
     architectures = list(final["architecture"].unique())
     for name in architectures:
         rows = means[means["architecture"] == name]
