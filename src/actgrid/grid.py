@@ -57,9 +57,13 @@ def cells(config: dict) -> dict[tuple[str, str, str], str]:
     return {(run.dataset, run.architecture, run.activation): run.study for run in expand(config)}
 
 
-def pairs(config: dict) -> dict[tuple[str, str], dict]:
-    """(dataset, architecture) -> the protocol that all studies with that pair share."""
+def pairs(config: dict, studies: list[str] | None = None) -> dict[tuple[str, str], dict]:
+    """(dataset, architecture) -> the protocol that the studies with that pair share.
+
+    studies: those to look at, None all.
+    """
     return {
         (run.dataset, run.architecture): config["studies"][run.study]["protocol"]
         for run in expand(config)
+        if studies is None or run.study in studies
     }

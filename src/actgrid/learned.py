@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from actgrid.scores import CONFIDENCE, RUN, final_rows
+from actgrid.scores import RUN, final_rows, t_factor
 
 # the sizes' names in the source work
 OUTER = {"mlp_48_24": "small", "mlp_48_24_16": "medium", "mlp_96_48_32": "large"}
@@ -31,6 +31,13 @@ def labels(activations: dict, architecture: str, activation: str) -> dict:
         "inner": INNER.get(tuple(widths), "-".join(map(str, widths))),
         "evaluation": entry.get("evaluation", "tabulated"),
     }
+
+
+def labelled(rows: pd.DataFrame, activations: dict) -> pd.DataFrame:
+    """`rows` (architecture, activation, ...) with the columns LABELS."""
+    cells = zip(rows["architecture"], rows["activation"], strict=True)
+    named = [labels(activations, *cell) for cell in cells]
+    return rows.join(pd.DataFrame(named, columns=LABELS, index=rows.index))
 
 
 def origin(activations: dict, activation: str) -> str:
@@ -76,9 +83,7 @@ def differences(epochs: pd.DataFrame, activations: dict) -> pd.DataFrame:
     against = rows.rename(columns={"activation": "against", "score": "score_against"})
     table = comparisons(activations).merge(rows, on="activation")
     table = table.merge(against, on=[*PLACE, "metric", "against"])
-    named = [labels(activations, a, b) for a, b in zip(
-        table["architecture"], table["activation"], strict=True)]  # fmt: skip
-    table = table.join(pd.DataFrame(named, columns=LABELS, index=table.index))
+    table = labelled(table, activations)
     return table.assign(difference=table["score"] - table["score_against"])
 
 
@@ -121,7 +126,7 @@ def intervals(rows: pd.DataFrame, keys: list[str], value: str) -> pd.DataFrame:
     """n, mean, sd, low and high (95 % t interval; empty for one row) of a column in each group."""
     groups = rows.groupby(keys, sort=False)[value]
     table = groups.agg(n="size", mean="mean", sd="std").reset_index()
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, table["n"] - 1) * table["sd"] / np.sqrt(table["n"])
+    half = t_factor(table["n"]) * table["sd"] / np.sqrt(table["n"])
     return table.assign(low=table["mean"] - half, high=table["mean"] + half)
 
 
@@ -135,10 +140,7 @@ def against_published(
     """
     rows = final_rows(epochs)
     learned = {r for r, e in activations.items() if e["function"] == "learned"}
-    rows = rows[rows["activation"].isin(learned)]
-    named = [labels(activations, a, b) for a, b in zip(
-        rows["architecture"], rows["activation"], strict=True)]  # fmt: skip
-    rows = rows.join(pd.DataFrame(named, columns=LABELS, index=rows.index))
+    rows = labelled(rows[rows["activation"].isin(learned)], activations)
     rows = rows[rows["evaluation"] == "tabulated"]
     keys = ["base", "outer", "inner"]
     ours = intervals(rows, keys, "valid_auc").rename(

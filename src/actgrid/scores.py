@@ -113,6 +113,11 @@ def replicate_agreement(
     return agreement(compare(second, published, names))
 
 
+def t_factor(n):
+    """Standard errors from the mean of n values to the end of its 95 % t interval; NaN for one."""
+    return stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)
+
+
 def _interval_columns() -> list[str]:
     return [f"{metric}_{part}" for metric in METRICS for part in ("mean", "sd", "low", "high")]
 
@@ -125,7 +130,7 @@ def _intervals(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     groups = rows.groupby(keys, sort=False)
     n, mean, sd = groups.size(), groups[METRICS].mean(), groups[METRICS].std()
     measured = groups[METRICS].count()
-    half = sd * (stats.t.ppf((1 + CONFIDENCE) / 2, measured - 1) / np.sqrt(measured))
+    half = sd * (t_factor(measured) / np.sqrt(measured))
     parts = {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
     named = [part.add_suffix(f"_{name}") for name, part in parts.items()]
     return pd.concat([n.rename("n"), *named], axis=1)[["n", *_interval_columns()]]

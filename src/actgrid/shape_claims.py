@@ -8,8 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from actgrid import fits
+from actgrid.scores import CONFIDENCE, t_factor
 
-CONFIDENCE = 0.95
 NEAR = 0.5  # SDs of the pre-activations
 STEEPER = 1.5  # times the mean slope of the other side
 APART = 0.1  # of f's range, between the levels at the two ends
@@ -109,7 +109,7 @@ def _jackknife(pairs: pd.DataFrame) -> tuple[float, float, float]:
         return mean, np.nan, np.nan
     without = np.array([distances[keep].mean() for keep in kept])
     error = np.sqrt((n - 1) / n * np.square(without - without.mean()).sum())
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * error)
+    half = float(t_factor(n) * error)
     return mean, mean - half, mean + half
 
 
@@ -149,7 +149,7 @@ def _ends(shaped: pd.DataFrame) -> Iterator[tuple]:
         for base, index in shaped.groupby("base", sort=False).groups.items():
             values = larger[index]
             mean, n = values.mean(), len(values)
-            half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * values.std() / np.sqrt(n)
+            half = t_factor(n) * values.std() / np.sqrt(n)
             yield claim, base, mean, mean - half, mean + half, n
 
 

@@ -108,11 +108,9 @@ def cuts(config: dict, full: dict) -> list[str]:
 def changed_protocols(config: dict, full: dict, studies: list[str] | None = None) -> list[str]:
     """Where the protocol of some studies (None: all) differs from the full grid's, in words."""
     protocols = grid.pairs(full)
-    pairs = {(run.dataset, run.architecture): config["studies"][run.study]["protocol"]
-             for run in grid.expand(config) if studies is None or run.study in studies}  # fmt: skip
     changes = [
         f"{pair[0]}: {key.replace('_', ' ')} {in_words(value)} instead of {in_words(there)}"
-        for pair, protocol in pairs.items()
+        for pair, protocol in grid.pairs(config, studies).items()
         if pair in protocols
         for key, value in protocol.items()
         for there in [protocols[pair].get(key)]
