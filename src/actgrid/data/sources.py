@@ -2,7 +2,8 @@
 
 The module of a data set (see DATASETS) says CLASSES, FILES (alternatives, each raw name -> sha256
 of the unpacked content; None: its structure alone is known), SOURCES (origin and its arguments, see
-origins.py), and arrays(contents) -> (the six arrays, what else is to stand in meta.json).
+origins.py), arrays(contents) -> (the six arrays, what else is to stand in meta.json), and RAW where
+its raw files are those of another data set: the name of their folder.
 """
 
 import contextlib
@@ -28,12 +29,13 @@ class FetchError(Exception):
 def fetch(name, raw_dir, prepared_dir, log):
     """Get a data set and write the seven prepared files into prepared_dir; returns its meta.
 
-    Files that the user put into raw_dir/<name> come first; what another source gave is kept
-    there, unpacked. log is called with one line of text a step.
+    Files that the user put into raw_dir/<name, or RAW> come first; what another source gave is
+    kept there, unpacked. log is called with one line of text a step.
     Raises FetchError: unknown name, no source served the data, disk full, folder not writable.
     """
     module = _module(name)
-    raw, prepared = Path(raw_dir).absolute() / name, Path(prepared_dir).absolute()
+    raw = Path(raw_dir).absolute() / getattr(module, "RAW", name)
+    prepared = Path(prepared_dir).absolute()
     try:
         raw.mkdir(parents=True, exist_ok=True)
         prepared.mkdir(parents=True, exist_ok=True)
