@@ -16,6 +16,11 @@ ARCHITECTURES = {
     "mlp_48_24_16": "tabular",
     "mlp_96_48_32": "tabular",
     "banknote_mlp": "tabular",
+    "banknote_mlp_5": "tabular",
+    "mlp_128_64": "mlp",
+    "mlp_512_256_256_128": "mlp",
+    "mlp_deep": "mlp",
+    "mlp_deep_he": "mlp",
 }
 
 

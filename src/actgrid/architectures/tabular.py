@@ -51,13 +51,25 @@ def count(widths, inputs: int, outputs: int) -> int:
 
 
 def banknote_mlp(new_activation, input_shape, outputs: int) -> nn.Module:
-    """(Linear, activation, BatchNorm, Dropout 0.4) three times, of 8, 9 and 5 units; Linear.
+    """`dropout_mlp` of 8, 9 and 5 units: the four linear layers of the banknote study's text.
 
-    Shape: (N, *) -> (N, outputs). The banknote study's text has these four linear layers without
-    their widths; 8, 9 and 5 are the first three of the network in its code.
+    The text does not give their widths; these are the first three of the network in its code.
+    """
+    return dropout_mlp([8, 9, 5], new_activation, input_shape, outputs)
+
+
+def banknote_mlp_5(new_activation, input_shape, outputs: int) -> nn.Module:
+    """`dropout_mlp` of 8, 9, 5 and 4 units: the five linear layers of that study's code."""
+    return dropout_mlp([8, 9, 5, 4], new_activation, input_shape, outputs)
+
+
+def dropout_mlp(widths, new_activation, input_shape, outputs: int) -> nn.Module:
+    """(Linear, activation, BatchNorm, Dropout 0.4) a hidden layer; Linear.
+
+    Shape: (N, *) -> (N, outputs).
     """
     layers, before = [nn.Flatten()], math.prod(input_shape)
-    for width in (8, 9, 5):
+    for width in widths:
         layers += [nn.Linear(before, width), new_activation(width)]
         layers += [nn.BatchNorm1d(width), nn.Dropout(DROPOUT)]
         before = width
