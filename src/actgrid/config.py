@@ -123,6 +123,7 @@ def _widths(value):
 
 CONSTANTS = {  # type in the function's signature -> what is allowed, and whether a value is that
     "float": ("a finite number", _number),
+    "int": ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1),
     "str": ("a word", lambda value: isinstance(value, str)),
     "list": ("a list of points [x, y], all numbers finite", _points),
     "list[int]": ("a list of widths, whole numbers of 1 or more", _widths),
