@@ -114,7 +114,7 @@ def test_epochs_of_all_runs_stand_under_one_another():
     tables = [pd.read_csv(io.StringIO(text)) for text in texts]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        frame = records.epochs_frame(runs, tables)
+        frame = records.tidy(runs, tables)
     names = ["study", "dataset", "architecture", "activation", "seed", "status"]
     assert list(frame) == [*names, *tables[0]]
     assert list(frame["seed"]) == [4, 4, 4, 2] and list(frame["epoch"]) == [1, 2, 3, 1]
@@ -123,7 +123,7 @@ def test_epochs_of_all_runs_stand_under_one_another():
     assert frame["test_loss"].notna().tolist() == [False, True, False, True]
     assert set(map(str, frame.dtypes[tables[0].columns[1:]])) == {"float64"}
     with pytest.raises(ValueError):  # a table too few
-        records.epochs_frame(runs, tables[:1])
+        records.tidy(runs, tables[:1])
 
 
 def git(*arguments):

@@ -91,7 +91,7 @@ def protocols(config):
                 yield f"  {key}.loss = {protocol['loss']}: needs 2 classes, {name} has {classes}."
             if monitor and not getattr(data, "VALIDATION", 0):
                 yield f"  {key}.monitor = {monitor}: must be null, {name} has no validation part."
-        if monitor and not binary:
-            yield f"  {key}.monitor = {monitor}: must be null, or loss binary_cross_entropy."
+        if monitor == "valid_auc" and not binary:
+            yield f"  {key}.monitor = {monitor}: needs the loss binary_cross_entropy."
         if patience and not monitor:
             yield f"  {key}.patience = {patience}: must be null where monitor is null."

@@ -9,14 +9,15 @@ import warnings
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from actgrid import activations, architectures
 from actgrid.activations.graph import graph
 from actgrid.architectures.initialisation import initialise
-from actgrid.diagnostics import preactivations
+from actgrid.diagnostics import PROBE, Layers, preactivations
 from actgrid.protocol import Protocol
 from actgrid.provenance import provenance
-from actgrid.training import Epoch, Parts, Tensors, train
+from actgrid.training import Epoch, Parts, Tensors, confusion, train
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 GRAPH_REACH, GRAPH_POINTS = 10.0, 2001  # of a learned activation's graph: -10 to 10 at least
@@ -24,12 +25,14 @@ GRAPH_REACH, GRAPH_POINTS = 10.0, 2001  # of a learned activation's graph: -10 t
 
 @dataclass(frozen=True)
 class Result:
-    """What a run leaves: a row per epoch, what run.json holds, and the learned activation if any.
+    """What a run leaves: a row per epoch, rows on its layers (diagnostics.Layers), what run.json
+    holds, and the learned activation if any.
 
     facts["status"] is "ok" or "diverged".
     """
 
     history: list[Epoch]
+    layers: list[dict]
     facts: dict
     learned: "Learned | None" = None
 
@@ -50,29 +53,55 @@ def run_one(run, settings: dict, data, on_epoch=lambda epoch: None) -> Result:
     """Train the cell `run`.
 
     `settings` (grid.settings) holds the slices of the config that belong to this run: `activation`
-    (function and constants), `protocol` and `device`. `data` is a prepared data set (data.load).
-    The same run gives the same history on the same machine, whatever runs beside it:
+    (function and constants), `protocol`, `device` and `diagnostics`. `data` is a prepared data set
+    (data.load). The same run gives the same history on the same machine, whatever runs beside it:
     initialisation, order and dropout have seeds of their own, drawn from the run's seed.
     Raises ValueError for constants that do not fit, or a device that is not there.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     protocol, device = Protocol(**settings["protocol"]), choose_device(settings["device"])
-    model, module = _network(run, settings["activation"], data, protocol)
-    parts = parts_of(data, protocol, device)
-    torch.manual_seed(derived_seed(run.seed, "dropout"))  # nn.Dropout takes no generator
-    history = train(model.to(device), parts, protocol, generator(run.seed, "order"), on_epoch)
+    model, modules = _network(run, settings["activation"], data, protocol)
+    parts, model = parts_of(data, protocol, device), model.to(device)
+    history, layers = _trained(run, model, modules, parts, protocol, settings, on_epoch)
     facts = {
         "status": "diverged" if history[-1].diverged else "ok",
         "parameters": architectures.parameter_count(model),
         "wall_seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
+        "diagnostics_seconds": layers.seconds,
+        "confusion": _confusions(run, model, parts.test, len(data.classes)),
         "settings": settings,
         "threads": torch.get_num_threads(),
         "data_sha256": data.sha256,
     } | provenance(device)
-    if settings["activation"]["function"] not in activations.SHARED:
-        return Result(history, facts)
-    return Result(history, facts, _learned(model, module, parts, protocol, history))
+    shared = settings["activation"]["function"] in activations.SHARED
+    learned = _learned(model, modules[-1], parts, protocol, history) if shared else None
+    return Result(history, layers.rows, facts, learned)
+
+
+def _trained(run, model, modules, parts, protocol, settings, on_epoch):
+    """The history of the training, and the rows on the layers taken on the way."""
+    probe = parts.training.first(PROBE) if settings["diagnostics"] else None
+    layers = Layers(model, modules, probe, protocol.loss)
+    layers.take(0)
+
+    def after(epoch):
+        layers.take(epoch.epoch)
+        on_epoch(epoch)
+
+    torch.manual_seed(derived_seed(run.seed, "dropout"))  # nn.Dropout takes no generator
+    return train(model, parts, protocol, generator(run.seed, "order"), after), layers
+
+
+def _confusions(run, model, test, classes):
+    """Test examples by class and predicted class: in evaluation mode and, of a network with
+    dropout, in training mode too (dropout on, BatchNorm of the whole test set as one batch)."""
+    counts = {"evaluation": confusion(model.eval(), test, classes)}
+    if any(isinstance(layer, nn.Dropout) for layer in model.modules()):
+        torch.manual_seed(derived_seed(run.seed, "test dropout"))
+        model = copy.deepcopy(model).train()  # a pass changes BatchNorm's running statistics
+        counts["training"] = confusion(model, test, classes, len(test))
+    return counts
 
 
 def derived_seed(seed: int, purpose: str) -> int:
@@ -126,7 +155,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def _network(run, activation: dict, data, protocol):
-    """The initialised network, and the last of its activation modules."""
+    """The initialised network, and its activation modules in the order of its layers."""
     new_activation, made = activations.factory(activation), []
 
     def remembered(width):
@@ -139,7 +168,7 @@ def _network(run, activation: dict, data, protocol):
     initialise(model, generator(run.seed, "init"), apart=made)
     for module in dict.fromkeys(made):
         initialise(module, generator(run.seed, "activation"))
-    return model, made[-1]
+    return model, made
 
 
 def _extra_parameters(activation):

@@ -49,6 +49,7 @@ def settings(config: dict, study: str, activation: str) -> dict:
         "activation": entry,
         "protocol": config["studies"][study]["protocol"],
         "device": config["device"],
+        "diagnostics": config["studies"][study].get("diagnostics", False),
     }
 
 

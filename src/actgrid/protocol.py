@@ -8,8 +8,9 @@ class Protocol:
     """One study's training protocol; the schema of config.yaml describes and checks each field.
 
     `train_examples`, `valid_examples` and `test_examples` take the first so many of that part of
-    the data set, None all of it. With `monitor` the epoch with the highest value is restored at
-    the end, and training stops after `patience` epochs without a higher one (None: never).
+    the data set, None all of it. With `monitor` the epoch with the best value (the highest, of a
+    loss the lowest) is restored at the end, and training stops after `patience` epochs without a
+    better one (None: never).
     """
 
     optimizer: str

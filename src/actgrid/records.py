@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import asdict
 
 RUN_COLUMNS = (
@@ -22,9 +23,10 @@ VERSIONS = ("python", "torch", "numpy")
 
 
 def files(run, result) -> dict[str, bytes]:
-    """Contents of the files that a run leaves: run, epochs and, of one that learned its activation,
-    activation (for torch.load), graph and preactivations."""
+    """Contents of the files that a run leaves: run, epochs, layers and, of one that learned its
+    activation, activation (for torch.load), graph and preactivations."""
     texts = {"run": run_text(run, result.facts), "epochs": epochs_text(result.history)}
+    texts["layers"] = rows_text(result.layers, ("epoch", "part", "layer"))
     contents = {name: text.encode() for name, text in texts.items()}
     if result.learned:
         contents["activation"] = result.learned.saved
@@ -33,24 +35,45 @@ def files(run, result) -> dict[str, bytes]:
     return contents
 
 
+def confusion_frames(documents: list[dict]) -> list:
+    """A frame per run.json document: mode, actual and predicted class, test examples."""
+    import pandas as pd
+
+    rows = (
+        [
+            (mode, actual, predicted, examples)
+            for mode, matrix in document["confusion"].items()
+            for actual, row in enumerate(matrix)
+            for predicted, examples in enumerate(row)
+        ]
+        for document in documents
+    )
+    return [pd.DataFrame(r, columns=["mode", "actual", "predicted", "examples"]) for r in rows]
+
+
 def epochs_text(history) -> str:
     """epochs.csv of one run: a row per epoch; what was not measured is empty."""
     return rows_text([asdict(epoch) for epoch in history])
 
 
-def rows_text(rows: list[dict]) -> str:
-    """A CSV file: a header and a line a row, floats in full (repr)."""
+def rows_text(rows: list[dict], columns=()) -> str:
+    """A CSV file: a header and a line a row, floats in full (repr); what a row lacks is empty.
+
+    The header has `columns`, then the rows' own keys as they appear.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    header = dict.fromkeys([*columns, *(key for row in rows for key in row)])
+    writer = csv.DictWriter(text, header, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
 
 def run_text(run, facts: dict) -> str:
-    """run.json of one run: its names, then `facts` as they come."""
+    """run.json of one run: its names, then `facts` as they come, lists of numbers on one line."""
     names = {key: value for key, value in asdict(run).items() if key != "study"}
-    return json.dumps({**names, **facts}, indent=2) + "\n"
+    text = json.dumps({**names, **facts}, indent=2) + "\n"
+    return re.sub(r"\[[\d\s,.e+-]*\]", lambda numbers: " ".join(numbers[0].split()), text)
 
 
 def runs_frame(studies: dict[str, str], documents: list[dict]):
@@ -70,8 +93,8 @@ def runs_frame(studies: dict[str, str], documents: list[dict]):
     return pd.DataFrame(rows)
 
 
-def epochs_frame(runs, tables: list):
-    """The tidy epochs table; `tables` are the epochs.csv frames of the rows of `runs`, in order."""
+def tidy(runs, tables: list):
+    """One table with each run's names; `tables` are frames of the rows of `runs`, in order."""
     import pandas as pd
 
     names = ["study", "dataset", "architecture", "activation", "seed", "status"]
@@ -80,3 +103,12 @@ def epochs_frame(runs, tables: list):
         for run, table in zip(runs[names].itertuples(index=False), tables, strict=True)
     ]
     return pd.concat(labelled, ignore_index=True)
+
+
+def parameter_tracks(layers):
+    """The trained parameters of activations, a row each: activation, seed, epoch, layer, parameter,
+    value; layers: `tidy` rows of layers.csv of runs, of which those that ended well count."""
+    names = ["activation", "seed", "epoch", "layer"]
+    columns = {c: c.removeprefix("parameter_") for c in layers if c.startswith("parameter_")}
+    good = layers[layers["status"] == "ok"].rename(columns=columns)
+    return good.melt(names, list(columns.values()), "parameter").dropna(subset="value")

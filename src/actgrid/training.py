@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from actgrid.metrics import Meter, roc_auc
+from actgrid.metrics import Meter, predicted, roc_auc
 from actgrid.optimizers import SGD, Adam
 from actgrid.protocol import Protocol
 
@@ -26,6 +26,10 @@ class Tensors:
 
     def __len__(self):
         return len(self.labels)
+
+    def first(self, count: int) -> "Tensors":
+        """The first `count` examples, or all if there are fewer."""
+        return Tensors(self.inputs[:count], self.labels[:count])
 
 
 @dataclass(frozen=True)
@@ -98,17 +102,21 @@ def train(
 
 
 class Best:
-    """The weights of the epoch with the highest `monitor` so far, and when to stop."""
+    """The weights of the epoch with the best `monitor` so far, and when to stop.
+
+    The best is the highest value, of a loss the lowest; of equal ones the first.
+    """
 
     def __init__(self, protocol: Protocol):
         self.monitor, self.patience = protocol.monitor, protocol.patience
+        self.sign = -1 if protocol.monitor and protocol.monitor.endswith("loss") else 1
         self.value, self.epoch, self.state = -math.inf, 0, None
 
     def over(self, model, epoch: Epoch) -> bool:
         """Take note of an epoch; True when the patience is used up."""
         if not self.monitor:
             return False
-        if (value := getattr(epoch, self.monitor)) > self.value:
+        if (value := self.sign * getattr(epoch, self.monitor)) > self.value:
             self.value, self.epoch = value, epoch.epoch
             self.state = {key: tensor.clone() for key, tensor in model.state_dict().items()}
         return self.patience is not None and epoch.epoch - self.epoch >= self.patience
@@ -135,6 +143,18 @@ def measured(epoch: Epoch, part: str, model, data: Tensors, protocol: Protocol) 
     accuracy, loss, auc = evaluate(model, data, protocol)
     figures = {f"{part}_accuracy": accuracy, f"{part}_loss": loss, f"{part}_auc": auc}
     return replace(epoch, **figures)
+
+
+@torch.inference_mode()
+def confusion(model, data: Tensors, classes: int, batch: int = EVALUATION_BATCH) -> list[list[int]]:
+    """How many examples of a class (row) are taken for a class (column), (classes, classes).
+
+    The network stays in the mode that it is in.
+    """
+    counts = torch.zeros(classes**2, dtype=torch.int64, device=data.labels.device)
+    for inputs, labels in batches(data, batch):
+        counts += torch.bincount(labels * classes + predicted(model(inputs)), minlength=classes**2)
+    return counts.view(classes, classes).tolist()
 
 
 @torch.inference_mode()

@@ -3,11 +3,14 @@ rule collect_pair:
     input:
         epochs=get_runs("epochs.csv"),
         runs=get_runs("run.json"),
+        layers=get_runs("layers.csv"),
         source=modules("scores", "records"),
     output:
         runs="<results>/{dataset}/{architecture}/runs.csv",
         epochs="<results>/{dataset}/{architecture}/epochs.csv",
         final="<results>/{dataset}/{architecture}/final_epoch.csv",
+        layers="<results>/{dataset}/{architecture}/layers.csv",
+        confusion="<results>/{dataset}/{architecture}/confusion.csv",
     params:
         studies=get_studies,
     log:

@@ -12,6 +12,7 @@ rule train_run:
     output:
         epochs=f"<results>/runs/{RUN}/epochs.csv",
         run=f"<results>/runs/{RUN}/run.json",
+        layers=f"<results>/runs/{RUN}/layers.csv",
     wildcard_constraints:
         activation="|".join(sorted(OTHERS)) or "(?!)",
     params:
@@ -32,6 +33,7 @@ use rule train_run as train_learned with:
     output:
         epochs=f"<results>/runs/{RUN}/epochs.csv",
         run=f"<results>/runs/{RUN}/run.json",
+        layers=f"<results>/runs/{RUN}/layers.csv",
         activation=f"<results>/runs/{RUN}/activation.pt",
         graph=f"<results>/runs/{RUN}/graph.csv",
         preactivations=f"<results>/runs/{RUN}/preactivations.csv",

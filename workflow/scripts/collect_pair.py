@@ -7,9 +7,12 @@ import pandas as pd
 
 from actgrid import records, scores
 
-documents = [json.loads(Path(file).read_text()) for file in snakemake.input.runs]
+given, out = snakemake.input, snakemake.output
+documents = [json.loads(Path(file).read_text()) for file in given.runs]
 runs = records.runs_frame(snakemake.params.studies, documents)
-epochs = records.epochs_frame(runs, [pd.read_csv(f) for f in snakemake.input.epochs])
-runs.to_csv(snakemake.output.runs, index=False)
-epochs.to_csv(snakemake.output.epochs, index=False)
-scores.summarise(epochs).to_csv(snakemake.output.final, index=False)
+epochs = records.tidy(runs, [pd.read_csv(file) for file in given.epochs])
+runs.to_csv(out.runs, index=False)
+epochs.to_csv(out.epochs, index=False)
+scores.summarise(epochs).to_csv(out.final, index=False)
+records.tidy(runs, [pd.read_csv(file) for file in given.layers]).to_csv(out.layers, index=False)
+records.tidy(runs, records.confusion_frames(documents)).to_csv(out.confusion, index=False)
