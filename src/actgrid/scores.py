@@ -51,7 +51,7 @@ def summarise(epochs: pd.DataFrame) -> pd.DataFrame:
     """
     cells = epochs.groupby(CELL, sort=False)["seconds"].mean().rename("seconds_mean")
     diverged = epochs[epochs["status"] != "ok"].groupby(CELL)["seed"].nunique().rename("failures")
-    table = pd.concat([_intervals(final_rows(epochs), CELL), diverged], axis=1)
+    table = pd.concat([intervals(final_rows(epochs), CELL, METRICS), diverged], axis=1)
     table = table.reindex(cells.index).assign(seconds_mean=cells)
     counts = ["n", "failures"]
     table[counts] = table[counts].fillna(0).astype(int)
@@ -66,7 +66,7 @@ def epoch_means(epochs: pd.DataFrame) -> pd.DataFrame:
     finished = epochs[epochs["status"] == "ok"]
     keys = [*CELL, "epoch"]
     seconds = finished.groupby(keys, sort=False)["seconds"].mean()
-    return _intervals(finished, keys).assign(seconds_mean=seconds).reset_index()
+    return intervals(finished, keys, METRICS).assign(seconds_mean=seconds).reset_index()
 
 
 def compare(
@@ -118,22 +118,22 @@ def t_factor(n):
     return stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)
 
 
-def _interval_columns() -> list[str]:
-    return [f"{metric}_{part}" for metric in METRICS for part in ("mean", "sd", "low", "high")]
+def _interval_columns(metrics=METRICS) -> list[str]:
+    return [f"{metric}_{part}" for metric in metrics for part in ("mean", "sd", "low", "high")]
 
 
-def _intervals(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+def intervals(rows: pd.DataFrame, keys: list[str], metrics: list[str]) -> pd.DataFrame:
     """n, then mean, sd, low and high of every metric, over the rows (one a run) of each group.
 
     n counts the rows; a metric that was not measured in all of them has an interval of those alone.
     """
     groups = rows.groupby(keys, sort=False)
-    n, mean, sd = groups.size(), groups[METRICS].mean(), groups[METRICS].std()
-    measured = groups[METRICS].count()
+    n, mean, sd = groups.size(), groups[metrics].mean(), groups[metrics].std()
+    measured = groups[metrics].count()
     half = sd * (t_factor(measured) / np.sqrt(measured))
     parts = {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
     named = [part.add_suffix(f"_{name}") for name, part in parts.items()]
-    return pd.concat([n.rename("n"), *named], axis=1)[["n", *_interval_columns()]]
+    return pd.concat([n.rename("n"), *named], axis=1)[["n", *_interval_columns(metrics)]]
 
 
 def _compare_metric(both: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -93,6 +93,18 @@ def of_pairs(pattern):
     return [pattern.format(dataset=dataset, architecture=name) for dataset, name in PAIRS]
 
 
+def studies_of(source):
+    """The studies that reproduce a source work."""
+    return [name for name, study in config["studies"].items() if study["source"] == source]
+
+
+def of_source(source, pattern):
+    """`pattern` filled with every (dataset, architecture) pair of a source work's studies."""
+    pairs = grid.pairs(config, studies_of(source))
+    filled = (pattern.format(dataset=dataset, architecture=name) for dataset, name in pairs)
+    return list(dict.fromkeys(filled))
+
+
 def of_learned(name):
     """The files `name` of all runs that learn their activation."""
     return [f"<results>/runs/{run.path}/{name}" for run in LEARNED]
@@ -100,7 +112,7 @@ def of_learned(name):
 
 def get_published(source):
     """The tables of results published by a source work that the grid's studies name."""
-    studies = [study for study in config["studies"].values() if study["source"] == source]
+    studies = [config["studies"][name] for name in studies_of(source)]
     return sorted({study["published"] for study in studies if study.get("published")})
 
 
@@ -111,7 +123,7 @@ def get_figures():
     tested = [pair for pair, protocol in PAIRS.items() if not protocol.get("monitor")]
     figures += [f"<figures>/{dataset}/{name}/learning_curves" for dataset, name in tested]
     figures += ["<figures>/published"] if get_published("customactfuncs") else []
-    return figures + get_learned_figures()
+    return figures + get_learned_figures() + get_work_figures()
 
 
 def get_learned_figures():
@@ -122,6 +134,28 @@ def get_learned_figures():
     figures = ["reference", *bases, "overview", "parity"]
     figures += ["published"] if get_published("learnedactivation") else []
     return [f"<figures>/learned/{figure}" for figure in figures]
+
+
+def get_work_figures():
+    """Those of the works on trained, on hand-differentiated and on standard activations."""
+    pair = "<figures>/{dataset}/{architecture}/"
+    figures = of_source("trainedparameters", pair + "training")
+    figures += of_source("trainedparameters", pair + "parameters")
+    figures += of_source("autogradfunctions", pair + "training")
+    figures += [f"<figures>/autograd/{name}" for name in ("published_log", "seen") if studies_of("autogradfunctions")]
+    figures += of_source("activationzoo", pair + "gradient_flow")
+    figures += of_source("activationzoo", pair + "histograms")
+    return figures + [f"<figures>/gradients/{name}" for name in ("units", "depth") if studies_of("activationzoo")]
+
+
+def get_work_tables(source):
+    """The tables that the report's section on a source work needs; none if it is not in the grid."""
+    names = {
+        "trainedparameters": ["classification"],
+        "autogradfunctions": ["published_log"],
+        "activationzoo": ["layer_means", "flow_summary"],
+    }
+    return [f"<results>/{name}.csv" for name in names[source]] if studies_of(source) else []
 
 
 def get_learned_tables():

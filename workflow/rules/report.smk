@@ -1,6 +1,6 @@
 # From tables and figures to the report.
 REPORT_FORMATS = ["md", "tex", "pdf", "html"]
-TEMPLATES = ["report.md.j2", "handmade.md.j2", "learned.md.j2"]
+TEMPLATES = expand("{part}.md.j2", part=["report", "handmade", "learned", "trained", "autograd", "gradients"])
 LAYOUT = ["xref.lua", "template.tex", "template.typ", "template.html"]
 
 
@@ -10,6 +10,9 @@ rule render_report:
         reproduction=get_reproduction(),
         figures=expand("{figure}.{extension}", figure=get_figures(), extension=["pdf", "svg"]),
         learned=get_learned_tables(),
+        trained=get_work_tables("trainedparameters"),
+        autograd=get_work_tables("autogradfunctions"),
+        gradients=get_work_tables("activationzoo"),
         templates=expand("workflow/report/{name}", name=TEMPLATES),
         layout=expand("workflow/report/{name}", name=LAYOUT),
         bibliography="resources/references.bib",
@@ -19,6 +22,7 @@ rule render_report:
             "report",
             "report_handmade",
             "report_learned",
+            "report_works",
             "verdicts",
             "markdown",
             "summary",

@@ -10,11 +10,13 @@ from actgrid import rendering, report, summary
 
 given, out = snakemake.input, Path(snakemake.output[0]).parent
 tables = {Path(file).stem: pd.read_csv(file) for file in (*given.tables, *given.reproduction)}
-learned = {Path(file).stem: pd.read_csv(file) for file in given.learned}
+sections = {
+    name: {Path(file).stem: pd.read_csv(file) for file in given[name]} or None
+    for name in ("learned", "trained", "autograd", "gradients")
+}
 text = report.fill(
     {Path(file).name: Path(file).read_text() for file in given.templates},
-    **{"reproduction": None, "agreement": None, **tables},
-    learned=learned or None,
+    **{"reproduction": None, "agreement": None, **tables, **sections},
     trials={Path(file).stem: pd.read_csv(file) for file in given.trials},
     config=snakemake.params.config,
     full=yaml.safe_load(Path(given.base).read_text()),

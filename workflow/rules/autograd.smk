@@ -1,0 +1,59 @@
+# Hand-written derivatives on MNIST: ours against the published log, and what the network saw.
+rule compare_log:
+    input:
+        epochs=of_source("autogradfunctions", "<results>/{dataset}/{architecture}/epochs.csv"),
+        published=get_published("autogradfunctions"),
+        source=modules("published_log", "scores"),
+    output:
+        "<results>/published_log.csv",
+    params:
+        activations=config["activations"],
+    log:
+        "logs/<results>/compare_log.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/compare_log.py"
+
+
+rule draw_log:
+    input:
+        cells="<results>/published_log.csv",
+        source=modules("figures/published_log", "figures/style"),
+    output:
+        "<figures>/autograd/published_log.pdf",
+        "<figures>/autograd/published_log.svg",
+        report(
+            "<figures>/autograd/published_log.png",
+            caption="../report/published_log.rst",
+            category="Reproduction",
+        ),
+        "<figures>/autograd/published_log.csv",
+    log:
+        "logs/<figures>/autograd/published_log.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/draw_log.py"
+
+
+rule draw_seen:
+    input:
+        data=ancient(expand("data/prepared/mnist_float_bytes/{array}", array=ARRAYS)),
+        plain=ancient(expand("data/prepared/mnist/{array}", array=ARRAYS)),
+        source=modules("figures/seen", "figures/style"),
+    output:
+        "<figures>/autograd/seen.pdf",
+        "<figures>/autograd/seen.svg",
+        report(
+            "<figures>/autograd/seen.png",
+            caption="../report/seen.rst",
+            category="Data",
+        ),
+        "<figures>/autograd/seen.csv",
+    log:
+        "logs/<figures>/autograd/seen.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/draw_seen.py"

@@ -1,0 +1,76 @@
+# Trained activations on small tables: what the networks get right, and where parameters go.
+rule fit_logistic:
+    input:
+        data=ancient(rules.fetch_data.output),
+        source=modules("classification", "scores"),
+    output:
+        "<results>/{dataset}/logistic_regression.csv",
+    log:
+        "logs/<results>/{dataset}/fit_logistic.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/fit_logistic.py"
+
+
+rule classify:
+    input:
+        confusion=of_source("trainedparameters", "<results>/{dataset}/{architecture}/confusion.csv"),
+        baseline=of_source("trainedparameters", "<results>/{dataset}/logistic_regression.csv"),
+        source=modules("classification", "scores"),
+    output:
+        "<results>/classification.csv",
+    log:
+        "logs/<results>/classify.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/classify.py"
+
+
+rule draw_training:
+    input:
+        epochs="<results>/{dataset}/{architecture}/epochs.csv",
+        source=modules("scores", "figures/training", "figures/style"),
+    output:
+        "<figures>/{dataset}/{architecture}/training.pdf",
+        "<figures>/{dataset}/{architecture}/training.svg",
+        report(
+            "<figures>/{dataset}/{architecture}/training.png",
+            caption="../report/training.rst",
+            category="Learning curves",
+            labels={"data set": "{dataset}", "architecture": "{architecture}"},
+        ),
+        "<figures>/{dataset}/{architecture}/training.csv",
+    params:
+        families=get_families(),
+    log:
+        "logs/<figures>/{dataset}/{architecture}/training.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/draw_training.py"
+
+
+rule draw_parameters:
+    input:
+        layers="<results>/{dataset}/{architecture}/layers.csv",
+        source=modules("records", "figures/parameters", "figures/style"),
+    output:
+        "<figures>/{dataset}/{architecture}/parameters.pdf",
+        "<figures>/{dataset}/{architecture}/parameters.svg",
+        report(
+            "<figures>/{dataset}/{architecture}/parameters.png",
+            caption="../report/parameters.rst",
+            category="Trained parameters",
+            labels={"data set": "{dataset}", "architecture": "{architecture}"},
+        ),
+        "<figures>/{dataset}/{architecture}/parameters.csv",
+    params:
+        families=get_families(),
+    log:
+        "logs/<figures>/{dataset}/{architecture}/parameters.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/draw_parameters.py"
