@@ -61,7 +61,7 @@ def _polynomial(x, coefficients):
     *rest, last = coefficients
     total = torch.zeros_like(x).add_(last)
     for coefficient in reversed(rest):
-        total.mul_(x).add_(coefficient)
+        torch.addcmul(coefficient, total, x, out=total)
     return total
 
 
