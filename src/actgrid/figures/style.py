@@ -35,6 +35,12 @@ FAMILY_COLOURS = {
     "learned_gelu": to_rgb("#b0109a"),
     "matched": to_rgb("#7cc48c"),
     "transfer": to_rgb("#d8cb40"),
+    "sigmoidal": to_rgb("#962677"),
+    "smooth": to_rgb("#5e58be"),
+    "squared": to_rgb("#715417"),
+    "periodic": to_rgb("#dda1cf"),
+    "trained": to_rgb("#dd753d"),
+    "autograd": to_rgb("#869ff7"),
 }
 
 OTHER_COLOUR = to_rgb("#00807a")  # families of one's own; a line above gives one its colour
