@@ -30,8 +30,9 @@ class Layers:
 
     def take(self, epoch: int) -> None:
         """Add the rows of this moment."""
-        start = time.perf_counter()
+        start, training = time.perf_counter(), self.model.training
         measures = self._probed() if self.probe else {}
+        self.model.train(training)
         for place, module in enumerate(self.modules, 1):
             if own := parameters(module):
                 measures.setdefault(("activation", place), {}).update(own)
@@ -85,14 +86,15 @@ def activation_measures(module, x, y, gradient) -> dict[str, float]:
 
     Distributions of x and of its gradient, mean and variance of y, `dead` (share of the units
     whose y is 0 everywhere), `saturated` (share of scalars with |f'(x)| < SATURATED), and a
-    histogram of y: BINS shares, of even width from `low` to `high`; NaN where y is not finite.
+    histogram of y: BINS shares, of even width from `low` to `high`; NaN where y, or the distance
+    between the two, is not finite.
     """
     leaf = x.detach().requires_grad_()
     (slope,) = torch.autograd.grad(module(leaf).sum(), leaf)
     y = y.detach()
-    low, high = y.min().item(), y.max().item()
+    low, high = y.aminmax()
     bins = torch.full((BINS,), torch.nan)
-    if np.isfinite(low) and np.isfinite(high):
+    if (high - low).isfinite():
         bins = torch.histc(y, BINS) / y.numel()
     return {
         **distribution(gradient, "gradient"),
@@ -101,15 +103,16 @@ def activation_measures(module, x, y, gradient) -> dict[str, float]:
         "variance": y.var().item(),
         "dead": (y == 0).transpose(0, 1).flatten(1).all(1).float().mean().item(),
         "saturated": (slope.abs() < SATURATED).float().mean().item(),
-        "low": low,
-        "high": high,
+        "low": low.item(),
+        "high": high.item(),
         **{f"bin_{number}": share for number, share in enumerate(bins.tolist(), 1)},
     }
 
 
 def distribution(values, name: str) -> dict[str, float]:
     """Norm, root mean square and quantiles (SHARES): {name}_norm, _rms, _q00, ..., _q100."""
-    quantiles = np.quantile(values.numpy(force=True), SHARES).tolist()
+    with np.errstate(invalid="ignore", over="ignore"):  # between infinite values there is none
+        quantiles = np.quantile(values.numpy(force=True), SHARES).tolist()
     named = {f"{name}_q{100 * share:02.0f}": q for share, q in zip(SHARES, quantiles, strict=True)}
     norm = values.norm().item()
     return {f"{name}_norm": norm, f"{name}_rms": norm / values.numel() ** 0.5} | named

@@ -12,6 +12,15 @@ def number(value: float, digits: int = 4) -> str:
     return ABSENT if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
+def rounded(value: float) -> str:
+    """A number with two significant digits, above 1,000 as a power of ten."""
+    if pd.isna(value):
+        return ABSENT
+    digits, _, power = f"{value:.1e}".partition("e")
+    big = abs(int(power)) > 3
+    return f"{digits} · 10^{int(power)}^" if big else f"{float(f'{value:.2g}'):g}"
+
+
 def percent(share: float) -> str:
     """A share in [0, 1] as whole percent."""
     return ABSENT if pd.isna(share) else f"{100 * share:.0f} %"

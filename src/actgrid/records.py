@@ -11,6 +11,7 @@ RUN_COLUMNS = (
     "parameters",
     "wall_seconds",
     "cpu_seconds",
+    "diagnostics_seconds",
     "device",
     "threads",
     "commit",
@@ -73,7 +74,7 @@ def run_text(run, facts: dict) -> str:
     """run.json of one run: its names, then `facts` as they come, lists of numbers on one line."""
     names = {key: value for key, value in asdict(run).items() if key != "study"}
     text = json.dumps({**names, **facts}, indent=2) + "\n"
-    return re.sub(r"\[[\d\s,.e+-]*\]", lambda numbers: " ".join(numbers[0].split()), text)
+    return re.sub(r"\[\n[\d\s,.e+-]*\]", lambda numbers: " ".join(numbers[0].split()), text)
 
 
 def runs_frame(studies: dict[str, str], documents: list[dict]):
@@ -106,9 +107,9 @@ def tidy(runs, tables: list):
 
 
 def parameter_tracks(layers):
-    """The trained parameters of activations, a row each: activation, seed, epoch, layer, parameter,
+    """The trained parameters of activations, a row each: names of the run, epoch, layer, parameter,
     value; layers: `tidy` rows of layers.csv of runs, of which those that ended well count."""
-    names = ["activation", "seed", "epoch", "layer"]
+    names = ["dataset", "architecture", "activation", "seed", "epoch", "layer"]
     columns = {c: c.removeprefix("parameter_") for c in layers if c.startswith("parameter_")}
     good = layers[layers["status"] == "ok"].rename(columns=columns)
     return good.melt(names, list(columns.values()), "parameter").dropna(subset="value")

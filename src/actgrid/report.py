@@ -2,7 +2,7 @@
 
 import jinja2
 
-from actgrid import markdown, report_handmade, report_learned, summary
+from actgrid import markdown, report_handmade, report_learned, report_works, summary
 
 MAIN = "report.md.j2"
 
@@ -22,10 +22,15 @@ def fill(templates: dict[str, str], **values) -> str:
         comment_start_string="<#",
         comment_end_string="#>",
     )
-    filters = (markdown.number, markdown.percent, markdown.listed)
+    filters = (markdown.number, markdown.rounded, markdown.percent, markdown.listed)
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"summary": summary} | {tool.__name__: tool for tool in TABLES}
     return environment.get_template(MAIN).render(values) + "\n"
 
 
-TABLES = (markdown.table, *report_handmade.TABLES, *report_learned.TABLES)
+TABLES = (
+    markdown.table,
+    *report_handmade.TABLES,
+    *report_learned.TABLES,
+    *report_works.TABLES,
+)

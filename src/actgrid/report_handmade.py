@@ -86,7 +86,9 @@ def trial_table(trials: pd.DataFrame) -> str:
 
 def protocol_table(protocol: dict) -> str:
     """The protocol's settings in words."""
-    rows = [(key.replace("_", " "), in_words(value)) for key, value in protocol.items()]
+    absent = {"monitor": "nothing", "patience": "no limit"}
+    shown = {key: value or absent.get(key, value) for key, value in protocol.items()}
+    rows = [(key.replace("_", " "), in_words(value)) for key, value in shown.items()]
     return table({"Setting": "l", "Value": "l"}, rows)
 
 

@@ -14,6 +14,11 @@ def of_pair(final: pd.DataFrame, dataset: str, architecture: str) -> pd.DataFram
     return final[(final["dataset"] == dataset) & (final["architecture"] == architecture)]
 
 
+def rows(frame: pd.DataFrame, **values) -> pd.DataFrame:
+    """The rows whose columns have these values."""
+    return frame[(frame[list(values)] == pd.Series(values)).all(axis=1)]
+
+
 def of_source(config: dict, source: str) -> list[str]:
     """The studies that reproduce a source work."""
     return [name for name, study in config["studies"].items() if study["source"] == source]
@@ -75,6 +80,36 @@ def of_architecture(final: pd.DataFrame) -> dict:
         "failed": final.loc[final["failures"] > 0, "activation"].tolist(),
         "one_seed": bool((good["n"] < 2).any()),
     }
+
+
+def above(classes: pd.DataFrame, architecture: str, activation: str) -> list[str]:
+    """Activations whose interval of the test accuracy lies wholly above the mean of another's.
+
+    classes: of `classification.summarise`; the network in evaluation mode.
+    """
+    proper = (classes["architecture"] == architecture) & (classes["mode"] == "evaluation")
+    rows = classes[proper].drop_duplicates("activation").set_index("activation")
+    level = rows.loc[activation, "accuracy_mean"]
+    return rows.index[rows["accuracy_low"] > level].tolist()
+
+
+def accuracies(classes: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Mean test accuracies by network and activation, dropout off and on."""
+    one = classes.drop_duplicates(["architecture", "activation", "mode"])
+    table = one.pivot(index=["architecture", "activation"], columns="mode", values="accuracy_mean")
+    return table["evaluation"], table["training"]
+
+
+def logged(autograd: dict | None) -> pd.DataFrame:
+    """The cells of the study of hand-written derivatives that have a published figure."""
+    log = autograd["published_log"] if autograd else pd.DataFrame({"published": []})
+    return log[log["published"].notna()]
+
+
+def at(log: pd.DataFrame, metric: str) -> pd.Series:
+    """The last published epoch of a metric; log: of `published_log.against_log`."""
+    rows = log[log["metric"] == metric]
+    return rows.loc[rows["epoch"].idxmax()]
 
 
 def coverage(runs: pd.DataFrame, full: dict) -> list[list]:

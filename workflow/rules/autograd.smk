@@ -1,13 +1,16 @@
 # Hand-written derivatives on MNIST: ours against the published log, and what the network saw.
 rule compare_log:
     input:
-        epochs=of_source("autogradfunctions", "<results>/{dataset}/{architecture}/epochs.csv"),
+        epochs="<results>/epochs.csv",
         published=get_published("autogradfunctions"),
         source=modules("published_log", "scores"),
     output:
-        "<results>/published_log.csv",
+        log="<results>/published_log.csv",
+        checkpoints="<results>/checkpoints.csv",
+        twins="<results>/twins.csv",
     params:
         activations=config["activations"],
+        studies=studies_of("autogradfunctions"),
     log:
         "logs/<results>/compare_log.log",
     conda:
@@ -51,6 +54,8 @@ rule draw_seen:
             category="Data",
         ),
         "<figures>/autograd/seen.csv",
+    params:
+        digits=4,
     log:
         "logs/<figures>/autograd/seen.log",
     conda:

@@ -141,7 +141,6 @@ def get_work_figures():
     pair = "<figures>/{dataset}/{architecture}/"
     figures = of_source("trainedparameters", pair + "training")
     figures += of_source("trainedparameters", pair + "parameters")
-    figures += of_source("autogradfunctions", pair + "training")
     figures += [f"<figures>/autograd/{name}" for name in ("published_log", "seen") if studies_of("autogradfunctions")]
     figures += of_source("activationzoo", pair + "gradient_flow")
     figures += of_source("activationzoo", pair + "histograms")
@@ -151,9 +150,9 @@ def get_work_figures():
 def get_work_tables(source):
     """The tables that the report's section on a source work needs; none if it is not in the grid."""
     names = {
-        "trainedparameters": ["classification"],
-        "autogradfunctions": ["published_log"],
-        "activationzoo": ["layer_means", "flow_summary"],
+        "trainedparameters": ["classification", "trained_parameters"],
+        "autogradfunctions": ["published_log", "checkpoints", "twins"],
+        "activationzoo": ["flow_summary"],
     }
     return [f"<results>/{name}.csv" for name in names[source]] if studies_of(source) else []
 

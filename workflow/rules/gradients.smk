@@ -65,7 +65,7 @@ rule draw_histograms:
 rule draw_units:
     input:
         means="<results>/layer_means.csv",
-        source=modules("figures/flow", "figures/style"),
+        source=modules("flow", "scores", "figures/depth", "figures/style"),
     output:
         "<figures>/gradients/units.pdf",
         "<figures>/gradients/units.svg",
@@ -88,7 +88,8 @@ rule draw_units:
 rule draw_depth:
     input:
         final="<results>/final_epoch.csv",
-        source=modules("figures/flow", "figures/style"),
+        epochs="<results>/epochs.csv",
+        source=modules("scores", "figures/depth", "figures/style"),
     output:
         "<figures>/gradients/depth.pdf",
         "<figures>/gradients/depth.svg",

@@ -16,7 +16,7 @@ rule render_report:
         templates=expand("workflow/report/{name}", name=TEMPLATES),
         layout=expand("workflow/report/{name}", name=LAYOUT),
         bibliography="resources/references.bib",
-        trials=expand("resources/{name}.csv", name=["small_conv_widths", "learned_evaluation"]),
+        trials=expand("resources/{name}.csv", name=["small_conv_widths", "learned_evaluation", "published/banknote_report"]),
         base="config.yaml",
         source=modules(
             "report",

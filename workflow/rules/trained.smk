@@ -13,19 +13,21 @@ rule fit_logistic:
         "../scripts/fit_logistic.py"
 
 
-rule classify:
+rule measure_trained:
     input:
         confusion=of_source("trainedparameters", "<results>/{dataset}/{architecture}/confusion.csv"),
+        layers=of_source("trainedparameters", "<results>/{dataset}/{architecture}/layers.csv"),
         baseline=of_source("trainedparameters", "<results>/{dataset}/logistic_regression.csv"),
-        source=modules("classification", "scores"),
+        source=modules("classification", "records", "scores"),
     output:
-        "<results>/classification.csv",
+        classification="<results>/classification.csv",
+        parameters="<results>/trained_parameters.csv",
     log:
-        "logs/<results>/classify.log",
+        "logs/<results>/measure_trained.log",
     conda:
         "../../environment.yml"
     script:
-        "../scripts/classify.py"
+        "../scripts/measure_trained.py"
 
 
 rule draw_training:
@@ -44,6 +46,7 @@ rule draw_training:
         "<figures>/{dataset}/{architecture}/training.csv",
     params:
         families=get_families(),
+        studies=studies_of("trainedparameters"),
     log:
         "logs/<figures>/{dataset}/{architecture}/training.log",
     conda:

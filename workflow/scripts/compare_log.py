@@ -1,11 +1,15 @@
-"""Hold the hand-differentiated activations against the published log, epoch by epoch."""
+"""Hold hand-differentiated activations against the published log and against torch's own."""
 
 import pandas as pd
 
 from actgrid import published_log, scores
 
-means = pd.concat([scores.epoch_means(pd.read_csv(file)) for file in snakemake.input.epochs])
+entries, out = snakemake.params.activations, snakemake.output
+epochs = pd.read_csv(snakemake.input.epochs)
+own = epochs[epochs["study"].isin(snakemake.params.studies)]
 empty = pd.DataFrame(columns=["activation", "epoch", *published_log.METRICS])
 published = pd.concat([empty, *map(pd.read_csv, snakemake.input.published)])
-cells = published_log.against_log(means, published, snakemake.params.activations)
-cells.to_csv(snakemake.output[0], index=False)
+cells = published_log.against_log(scores.epoch_means(own), published, entries)
+cells.to_csv(out.log, index=False)
+published_log.checkpoints(own).to_csv(out.checkpoints, index=False)
+published_log.twins(epochs, entries).to_csv(out.twins, index=False)

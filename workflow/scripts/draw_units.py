@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from actgrid.figures import flow, style
+from actgrid import flow
+from actgrid.figures import depth, style
 
-means = pd.read_csv(snakemake.input.means).query("part == 'activation'")
-style.save(flow.units(means, snakemake.params.families), Path(snakemake.output[0]).with_suffix(""))
-means.to_csv(snakemake.output[3], index=False)
+shares = flow.over_layers(pd.read_csv(snakemake.input.means))
+style.save(
+    depth.units(shares, snakemake.params.families), Path(snakemake.output[0]).with_suffix("")
+)
+shares.to_csv(snakemake.output[3], index=False)

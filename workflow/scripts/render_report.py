@@ -8,16 +8,19 @@ import yaml
 
 from actgrid import rendering, report, summary
 
+
+def frames(files):
+    """Name without extension -> table, of CSV files."""
+    return {Path(file).stem: pd.read_csv(file) for file in files}
+
+
 given, out = snakemake.input, Path(snakemake.output[0]).parent
-tables = {Path(file).stem: pd.read_csv(file) for file in (*given.tables, *given.reproduction)}
-sections = {
-    name: {Path(file).stem: pd.read_csv(file) for file in given[name]} or None
-    for name in ("learned", "trained", "autograd", "gradients")
-}
+tables = frames((*given.tables, *given.reproduction))
+works = ("learned", "trained", "autograd", "gradients")
 text = report.fill(
     {Path(file).name: Path(file).read_text() for file in given.templates},
-    **{"reproduction": None, "agreement": None, **tables, **sections},
-    trials={Path(file).stem: pd.read_csv(file) for file in given.trials},
+    **{"reproduction": None, "agreement": None, **tables, "trials": frames(given.trials)},
+    **{name: frames(given[name]) or None for name in works},
     config=snakemake.params.config,
     full=yaml.safe_load(Path(given.base).read_text()),
     figures=os.path.relpath(snakemake.params.config["pathvars"]["figures"], out),
