@@ -3,7 +3,10 @@
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from actgrid.data import Dataset, banknote
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,3 +22,26 @@ def tracked():
         pytest.skip("needs a git checkout")
     names = filter(None, done.stdout.split("\0"))
     return [name for name in names if (ROOT / name).is_file() or (ROOT / name).is_symlink()]
+
+
+@pytest.fixture
+def images():
+    """200 + 70 images of four bright quadrants: learnable, and no multiple of the batch size."""
+    rng = np.random.default_rng(0)
+
+    def drawn(n):
+        labels = rng.integers(0, 4, n).astype(np.uint8)
+        x = rng.integers(0, 60, (n, 1, 28, 28)).astype(np.uint8)
+        for image, label in zip(x, labels, strict=True):
+            image[0, 14 * (label // 2) :, 14 * (label % 2) :] += 120
+        return x, labels
+
+    return Dataset("toy", *drawn(200), *drawn(0), *drawn(70), tuple("abcd"), "0" * 64)
+
+
+@pytest.fixture(scope="session")
+def banknotes():
+    """The real data, from the file in the repository."""
+    (name,) = banknote.FILES[0]
+    arrays, _ = banknote.arrays({name: (ROOT / "resources" / name).read_bytes()})
+    return Dataset("banknote", **arrays, classes=banknote.CLASSES, sha256="2" * 64)

@@ -27,10 +27,14 @@ def residual(norm, shortcut):
     return stem + blocks64 + first128 + projection + blocks128 + linear(512, 10)
 
 
+def connected(*widths):
+    """Linear layers from each width to the next."""
+    return sum(linear(a, b) for a, b in itertools.pairwise(widths))
+
+
 def normalised(*widths):
     """BatchNorm of the inputs, then Linear and BatchNorm a layer, and the last Linear."""
-    steps = itertools.pairwise(widths)
-    return 2 * sum(widths[:-1]) + sum(linear(a, b) for a, b in steps)
+    return 2 * sum(widths[:-1]) + connected(*widths)
 
 
 COUNTS = {
@@ -45,16 +49,20 @@ COUNTS = {
     "mlp_48_24": (normalised(10, 48, 24, 1), 1_893),
     "mlp_48_24_16": (normalised(10, 48, 24, 16, 1), 2_317),
     "mlp_96_48_32": (normalised(10, 96, 48, 32, 1), 7_685),
-    "banknote_mlp": (
-        linear(4, 8) + linear(8, 9) + linear(9, 5) + linear(5, 2) + 2 * (8 + 9 + 5),
-        227,
-    ),
+    "banknote_mlp": (connected(4, 8, 9, 5, 2) + 2 * (8 + 9 + 5), 227),
+    "banknote_mlp_5": (connected(4, 8, 9, 5, 4, 2) + 2 * (8 + 9 + 5 + 4), 257),
+    "mlp_128_64": (connected(784, 128, 64, 10), 109_386),
+    "mlp_512_256_256_128": (connected(784, 512, 256, 256, 128, 10), 633_226),
+    "mlp_deep": (connected(784, *[216] * 11, 10), 640_450),
+    "mlp_deep_he": (connected(784, *[216] * 11, 10), 640_450),
 }
 ACTIVATIONS = {
     **{"small": 2, "small_conv": 3, "resnet_norm": 15, "resnet_no_norm": 15, "plain": 15},
-    **{"mlp_48_24": 2, "mlp_48_24_16": 3, "mlp_96_48_32": 3, "banknote_mlp": 3},
+    **{"mlp_48_24": 2, "mlp_48_24_16": 3, "mlp_96_48_32": 3},
+    **{"banknote_mlp": 3, "banknote_mlp_5": 4},
+    **{"mlp_128_64": 2, "mlp_512_256_256_128": 4, "mlp_deep": 11, "mlp_deep_he": 11},
 }
-TABLES = {"banknote_mlp": ((4,), 2)} | {
+TABLES = {name: ((4,), 2) for name in ("banknote_mlp", "banknote_mlp_5")} | {
     name: ((10,), 1) for name in ("mlp_48_24", "mlp_48_24_16", "mlp_96_48_32")
 }
 
@@ -126,6 +134,52 @@ def test_initialisation_is_torchs_default_and_repeats():
             assert ours.std() == pytest.approx(torchs.std().item(), rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("name", "gain"), {"mlp_deep": 1, "mlp_deep_he": 6**0.5, "mlp_512_256_256_128": 1}.items()
+)
+def test_the_he_variant_has_weights_six_times_the_variance_and_the_same_biases(name, gain):
+    """U(-b, b) with b = gain / sqrt(fan_in): sd b / sqrt(3); of biases b = 1 / sqrt(fan_in)."""
+    model = initialise(build(name), torch.Generator().manual_seed(0))
+    for layer in (layer for layer in model if isinstance(layer, torch.nn.Linear)):
+        bound = layer.in_features**-0.5
+        weight = layer.weight.detach()
+        assert gain * bound * 0.99 < weight.abs().max() <= gain * bound * (1 + 1e-6)
+        assert weight.std().item() == pytest.approx(gain * bound / 3**0.5, rel=0.05)
+        assert layer.bias.abs().max() <= bound
+
+
+def test_the_he_variant_differs_in_its_start_alone_and_draws_the_same_numbers():
+    model, he = (
+        initialise(build(name), torch.Generator().manual_seed(0))
+        for name in ("mlp_deep", "mlp_deep_he")
+    )
+    assert str(model) == str(he)
+    for (key, ours), other in zip(model.named_parameters(), he.parameters(), strict=True):
+        factor = 6**0.5 if key.endswith("weight") else 1.0
+        assert torch.allclose(ours * factor, other, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("mlp_deep", 0, 1e-3), ("mlp_deep_he", 0.5, 2)])
+def test_signals_keep_their_size_through_layers_of_relu_from_hes_start_only(name, low, high):
+    """Mean square of the last hidden layer over that of the first, bias 0, mean of 20 draws."""
+    ratios = []
+    for seed in range(20):
+        model = initialise(build(name), generator := torch.Generator().manual_seed(seed))
+        for layer in (layer for layer in model if isinstance(layer, torch.nn.Linear)):
+            torch.nn.init.zeros_(layer.bias)
+        sizes, x = [], torch.rand(50, 1, 28, 28, generator=generator)
+        for layer in model:
+            x = layer(x)
+            sizes += [x.square().mean().item()] if isinstance(layer, torch.nn.ReLU) else []
+        ratios.append(sizes[-1] / sizes[0])
+    assert low <= sum(ratios) / len(ratios) < high
+
+
+def test_the_two_networks_of_the_gradient_study_have_about_as_many_parameters():
+    deep, shallow = (COUNTS[name][1] for name in ("mlp_deep", "mlp_512_256_256_128"))
+    assert deep / shallow == pytest.approx(1.01, abs=0.005)
+
+
 def kinds(name):
     return [type(layer).__name__ for layer in build(name).children()]
 
@@ -134,8 +188,14 @@ def test_layers_of_the_tabular_networks_stand_in_the_order_of_their_works():
     step = ["Linear", "BatchNorm1d", "ReLU"]
     assert kinds("mlp_48_24") == ["Flatten", "BatchNorm1d", *step, *step, "Linear"]
     step = ["Linear", "ReLU", "BatchNorm1d", "Dropout"]
-    assert kinds("banknote_mlp") == ["Flatten", *3 * step, "Linear"]
-    assert {layer.p for layer in build("banknote_mlp") if hasattr(layer, "p")} == {0.4}
+    for name, layers in (("banknote_mlp", 3), ("banknote_mlp_5", 4)):
+        assert kinds(name) == ["Flatten", *layers * step, "Linear"]
+        assert {layer.p for layer in build(name) if hasattr(layer, "p")} == {0.4}
+
+
+@pytest.mark.parametrize("name", ["mlp_128_64", "mlp_512_256_256_128", "mlp_deep", "mlp_deep_he"])
+def test_layers_of_the_networks_for_images_without_convolution(name):
+    assert kinds(name) == ["Flatten", *ACTIVATIONS[name] * ["Linear", "ReLU"], "Linear"]
 
 
 def test_an_activation_with_weights_leaves_the_start_of_the_network_around_it_alone():
@@ -184,7 +244,10 @@ def test_a_widened_network_has_about_so_many_parameters_more(name, before, extra
     assert tabular.widened(asked, 10, 1, 0) == asked
 
 
-@pytest.mark.parametrize("name", [name for name in COUNTS if not name.startswith("mlp")])
+WIDENABLE = {name for name, *_ in WIDENED}
+
+
+@pytest.mark.parametrize("name", [name for name in COUNTS if name not in WIDENABLE])
 def test_a_network_that_cannot_be_widened_says_so(name):
     with pytest.raises(TypeError, match="extra_parameters"):
         build(name, extra=100)

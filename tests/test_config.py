@@ -25,6 +25,8 @@ GONE = object()
 STUDY, PROTOCOL = "studies handmade", "studies handmade protocol"
 LEARNED, TRANSFER = "activations learned_tanh_small", "activations transfer_tanh_small"
 NAN, INF = float("nan"), float("inf")
+SOURCES = ["customactfuncs", "learnedactivation", "trainedparameters", "autogradfunctions",
+           "activationzoo"]  # fmt: skip
 
 
 def changed(*changes, of=FULL):
@@ -84,24 +86,26 @@ def test_overlays_pass_and_share_results_only_where_the_settings_are_the_same(ov
             assert grid.settings(config, run.study, run.activation) == of_full
 
 
-def test_full_grid_expands_to_1359_runs_in_the_order_of_the_config():
+def test_full_grid_expands_to_1964_runs_in_the_order_of_the_config():
+    """Networks (times data sets) x activations x seeds of each study, as they stand there."""
     check(FULL, SCHEMA)
     runs = grid.expand(FULL)
-    by_hand = 5 * 35 * 5 + 3 * 21 * 5 + 3 * 9 * 2 + 11 * 5 + 12 * 5
-    assert len(runs) == len({run.path for run in runs}) == by_hand == 1359
+    by_hand = 5 * 35 * 5 + 3 * 21 * 5 + 3 * 9 * 2 + 11 * 5 + 11 * 5
+    by_hand += 2 * 10 * 20 + 2 * 6 * 5 + 3 * 10 * 5
+    assert len(runs) == len({run.path for run in runs}) == by_hand == 1964
     assert runs[0] == grid.Run("handmade", "fashion_mnist", "small", "relu", 0)
     assert runs[0].path == "fashion_mnist/small/relu/0"
     for study, entry in FULL["studies"].items():
         for key in ("dataset", "architecture", "activation", "seed"):
             values = (getattr(run, key) for run in runs if run.study == study)
             assert list(dict.fromkeys(values)) == entry[f"{key}s"]
-    assert {run.activation for run in runs} == set(FULL["activations"])
+    assert {run.activation for run in runs} <= set(FULL["activations"])
 
 
 def test_settings_hold_what_the_numbers_depend_on_and_no_more():
     entry = {"function": "slope_relu", "slope": 1.5}
     protocol = FULL["studies"]["handmade"]["protocol"]
-    expected = {"activation": entry, "protocol": protocol, "device": "auto"}
+    expected = {"activation": entry, "protocol": protocol, "device": "auto", "diagnostics": False}
     shown = [("activations slope_relu_1.5 family", "x"), ("grid", "y"), (f"{STUDY} seeds", [7])]
     for config in (
         FULL,
@@ -109,6 +113,14 @@ def test_settings_hold_what_the_numbers_depend_on_and_no_more():
         changed(("activations slope_relu_1.5 published_as", "z")),
     ):
         assert grid.settings(config, "handmade", "slope_relu_1.5") == expected
+
+
+def test_diagnostics_are_a_switch_of_a_study():
+    for study, entry in FULL["studies"].items():
+        switch = grid.settings(FULL, study, entry["activations"][0])["diagnostics"]
+        assert switch is (study == "gradients")
+    off = changed(("studies gradients diagnostics", False))
+    assert grid.settings(off, "gradients", "relu")["diagnostics"] is False
 
 
 def test_settings_resolve_what_an_entry_refers_to():
@@ -181,7 +193,7 @@ WRONG_VALUES = [
     (f"{PROTOCOL} precision", "float16", "['float32']"),
     (f"{PROTOCOL} optimizer", "adagrad", "['sgd', 'adam']"),
     (f"{PROTOCOL} loss", "mse", "['cross_entropy', 'binary_cross_entropy']"),
-    (f"{PROTOCOL} monitor", "test_auc", "[None, 'valid_auc']"),
+    (f"{PROTOCOL} monitor", "test_auc", "[None, 'valid_auc', 'valid_loss']"),
     *((f"{PROTOCOL} patience", n, "minimum 1") for n in (0, -3)),
     *((f"{PROTOCOL} patience", n, "type ['integer', 'null']") for n in (1.5, "10", True)),
     *((f"{PROTOCOL} {part}_examples", 0, "minimum 1") for part in ("train", "valid", "test")),
@@ -193,7 +205,14 @@ WRONG_VALUES = [
     (f"{LEARNED} evaluation", "fast", "one of tabulated, exact"),
     (f"{LEARNED} evaluation", ["exact"], "one of tabulated, exact"),
     *((f"{TRANSFER} source", value, "a word") for value in (5, None, ["a/b/c/0"])),
-    *(("studies learned source", value, "customactfuncs") for value in (5, None, "other")),
+    *(
+        ("studies learned source", value, f"enum {SOURCES} (the source work's key")
+        for value in (5, None, "other", "autograd", "customActFuncs", ["activationzoo"])
+    ),
+    *(
+        ("studies gradients diagnostics", value, "type boolean (measure gradients, dead and")
+        for value in ("yes", 1, 0, None, "true", [], {"probe": 512})
+    ),
     ("activations relu matched_to", 3, "type string"),
     *(("device", name, "auto is the GPU") for name in ("gpu", "cuda:", "cpu\n", "", None)),
     *(
@@ -231,7 +250,7 @@ WRONG_NAMES = [
     (f"{STUDY} datasets", ["fashion"], "unknown dataset 'fashion'; did you mean 'fashion_mnist'?"),
     (f"{STUDY} activations", ["hil_0.25"], "activation 'hil_0.25'; did you mean 'hill_0.25'?"),
     ("activations relu function", "rellu", "activations.relu.function: unknown activation functi"),
-    ("activations relu function", "rellu", "'rellu'; did you mean 'relu'? Known: gelu, hill, hi"),
+    ("activations relu function", "rellu", "'rellu'; did you mean 'relu'? Known: affine, apl, b"),
     ("activations relu slope", 1, "relu: unknown constant 'slope'. relu takes no constants"),
     ("activations hill_0.5 paek", 1, "unknown constant 'paek'; did you mean 'peak'? hill takes"),
     ("activations hill_0.25 peak", GONE, "hill_0.25: constant 'peak' is missing. hill takes peak."),
@@ -315,6 +334,7 @@ def test_a_network_that_cannot_be_widened_is_told_once_with_those_that_can():
     assert problem.endswith("Those that can: mlp_48_24, mlp_48_24_16, mlp_96_48_32.")
 
 
+NO_PART = "monitor = valid_loss: must be null, {} has no validation part."
 # (changes of the study learned or of its protocol, what is said)
 MISFITS = [
     ({"protocol": {"monitor": None}}, "patience = 10: must be null where monitor is null."),
@@ -328,18 +348,41 @@ MISFITS = [
     ),
     (
         {"protocol": {"loss": "cross_entropy"}},
-        "monitor = valid_auc: must be null, or loss binary_cross_entropy.",
+        "monitor = valid_auc: needs the loss binary_cross_entropy.",
+    ),
+]
+MISFITS = [("learned", *misfit) for misfit in MISFITS] + [
+    ("handmade", {"protocol": {"monitor": "valid_loss"}}, NO_PART.format("fashion_mnist")),
+    ("banknotes", {"protocol": {"monitor": "valid_loss"}}, NO_PART.format("banknote")),
+    (
+        "autograd",
+        {"datasets": ["mnist"], "protocol": {"monitor": "valid_auc"}},
+        "monitor = valid_auc: needs the loss binary_cross_entropy.",
+    ),
+    (
+        "autograd",
+        {"datasets": ["mnist"], "protocol": {"loss": "binary_cross_entropy"}},
+        "loss = binary_cross_entropy: needs 2 classes, mnist has 10.",
     ),
 ]
 
 
-@pytest.mark.parametrize(("other", "said"), MISFITS)
-def test_loss_and_monitor_fit_the_data(other, said):
-    study = FULL["studies"]["learned"]
+@pytest.mark.parametrize(("name", "other", "said"), MISFITS)
+def test_loss_and_monitor_fit_the_data(name, other, said):
+    study = FULL["studies"][name]
+    small = {"activations": ["relu"], "seeds": [0], "architectures": study["architectures"][:1]}
     protocol = study["protocol"] | other.get("protocol", {})
-    assert one_line(only({**study, **other, "protocol": protocol})) == (
+    assert one_line(only({**study, **small, **other, "protocol": protocol})) == (
         f"  studies.first.protocol.{said}"
     )
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+@pytest.mark.parametrize("patience", [None, 3])
+def test_a_validation_loss_may_be_monitored_whatever_the_loss(loss, patience):
+    study = FULL["studies"]["learned"]
+    other = {"loss": loss, "monitor": "valid_loss", "patience": patience}
+    check(only({**study, "activations": ["relu"], "protocol": study["protocol"] | other}), SCHEMA)
 
 
 def test_a_cell_stands_in_one_study_only():
@@ -383,11 +426,13 @@ SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(),
     st.just(10**400), st.binary(max_size=4),
     st.sampled_from(["relu", "small", "hill", "plain", "fashion_mnist", "tent", 0, 1, 0.5,
-                     "learned", "transfer", "covertype", "binary_cross_entropy", "valid_auc"]),
+                     "learned", "transfer", "covertype", "binary_cross_entropy", "valid_auc",
+                     "valid_loss"]),
 )  # fmt: skip
 KEYS = st.one_of(st.text(max_size=8), st.integers(), st.none(), st.booleans(),
                  st.sampled_from(["function", "family", "protocol", "seeds", "knots",
-                                  "layers", "source", "matched_to", "monitor"]))  # fmt: skip
+                                  "layers", "source", "matched_to", "monitor",
+                                  "diagnostics"]))  # fmt: skip
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),

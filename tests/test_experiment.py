@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from sklearn.metrics import confusion_matrix
+from torch import nn
 
 from actgrid import activations, architectures, experiment, grid, records
 from actgrid.activations.subnetwork import LearnedActivation
 from actgrid.architectures.initialisation import initialise
-from actgrid.data import Dataset, banknote
-from actgrid.diagnostics import preactivations
+from actgrid.data import Dataset
 from actgrid.protocol import Protocol
 from actgrid.training import Tensors
 
@@ -45,21 +46,6 @@ LEARNED = {"function": "learned", "base": "tanh", "layers": [8, 4]}
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def images():
-    """200 + 70 images of four bright quadrants: learnable, and no multiple of the batch size."""
-    rng = np.random.default_rng(0)
-
-    def drawn(n):
-        labels = rng.integers(0, 4, n).astype(np.uint8)
-        x = rng.integers(0, 60, (n, 1, 28, 28)).astype(np.uint8)
-        for image, label in zip(x, labels, strict=True):
-            image[0, 14 * (label // 2) :, 14 * (label % 2) :] += 120
-        return x, labels
-
-    return Dataset("toy", *drawn(200), *drawn(0), *drawn(70), tuple("abcd"), "0" * 64)
-
-
 def table(rows=(400, 150, 150)):
     """Training, validation and test part of two classes that a curved line parts, with noise."""
     rng = np.random.default_rng(0)
@@ -72,18 +58,10 @@ def table(rows=(400, 150, 150)):
     return Dataset("toy", *arrays, ("no", "yes"), "1" * 64)
 
 
-@pytest.fixture(scope="module")
-def banknotes():
-    """The real data, from the file in the repository."""
-    (name,) = banknote.FILES[0]
-    arrays, _ = banknote.arrays({name: (ROOT / "resources" / name).read_bytes()})
-    return Dataset("banknote", **arrays, classes=banknote.CLASSES, sha256="2" * 64)
-
-
-def run(data, activation, seed=3, architecture="small", **protocol):
+def run(data, activation, seed=3, architecture="small", diagnostics=False, **protocol):
     cell = SimpleNamespace(architecture=architecture, seed=seed)
     settings = {"activation": activation, "protocol": PROTOCOL | protocol, "device": "cpu"}
-    return experiment.run_one(cell, settings, data)
+    return experiment.run_one(cell, settings | {"diagnostics": diagnostics}, data)
 
 
 def without_seconds(result):
@@ -97,9 +75,9 @@ def without_seconds(result):
 def test_a_run_equals_plain_torch(images):
     """The same network trained by torch.optim and a hand-written loop, figure by figure."""
     result = run(images, {"function": "relu"})
-    model = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.Linear(784, 512), torch.nn.ReLU(), torch.nn.Linear(512, 512),
-        torch.nn.ReLU(), torch.nn.Linear(512, 4),
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512),
+        nn.ReLU(), nn.Linear(512, 4),
     )  # fmt: skip
     initialise(model, experiment.generator(3, "init"))
     optimizer = torch.optim.SGD(model.parameters(), 0.05)
@@ -109,7 +87,7 @@ def test_a_run_equals_plain_torch(images):
         losses, correct = [], 0
         for start in range(0, 200, 32):
             xb, yb = x[start : start + 32], y[start : start + 32]
-            loss = torch.nn.functional.cross_entropy(model(xb), yb)
+            loss = nn.functional.cross_entropy(model(xb), yb)
             correct += (model(xb).argmax(1) == yb).sum().item()
             losses.append(loss.item() * len(yb))
             optimizer.zero_grad()
@@ -122,7 +100,8 @@ def test_a_run_equals_plain_torch(images):
     assert facts["status"] == "ok" and facts["cpu_seconds"] > 0 and facts["device"] == "cpu"
     assert facts["data_sha256"] == images.sha256 and facts["settings"]["protocol"] == PROTOCOL
     assert facts["parameters"] == 784 * 512 + 512 + 512 * 512 + 512 + 512 * 4 + 4
-    assert result.learned is None
+    assert facts["confusion"] == {"evaluation": confusion_matrix(ty, model(tx).argmax(1)).tolist()}
+    assert result.learned is None and result.layers == [] and facts["diagnostics_seconds"] < 0.1
 
 
 @pytest.mark.parametrize("architecture", ["small", "resnet_norm"])
@@ -139,6 +118,7 @@ def test_a_diverged_run_is_finished_and_recorded(images):
     assert len(result.history) < 5 and not any(epoch.diverged for epoch in result.history[:-1])
     text = records.epochs_text(result.history)
     assert "nan" in text or "inf" in text
+    assert sum(map(sum, result.facts["confusion"]["evaluation"])) == 70
 
 
 def test_limits_take_the_first_examples_of_each_part():
@@ -154,7 +134,7 @@ def test_limits_take_the_first_examples_of_each_part():
 def test_a_network_that_collapsed_is_a_result(monkeypatch):
     """AUC 0.5 from beginning to end: recorded as it is, not as a failure."""
 
-    class Nothing(torch.nn.Module):
+    class Nothing(nn.Module):
         def forward(self, x):
             return x * 0
 
@@ -164,6 +144,63 @@ def test_a_network_that_collapsed_is_a_result(monkeypatch):
     assert {epoch.valid_auc for epoch in result.history} == {0.5}
     assert result.history[0].test_auc == 0.5
     assert ",0.5," in without_seconds(result)
+
+
+# --- what becomes of the test examples -----------------------------------------------------------
+
+
+def counted(model, inputs, labels):
+    """Confusions of a network of two classes on a test part of one feature."""
+    test = Tensors(torch.tensor(inputs)[:, None], torch.tensor(labels))
+    return experiment._confusions(SimpleNamespace(seed=3), model, test, 2)
+
+
+def normalised(*layers):
+    """BatchNorm that has seen nothing, `layers`, and class 1 above -0.1."""
+    linear = nn.Linear(1, 2)
+    linear.weight.data, linear.bias.data = torch.tensor([[0.0], [1.0]]), torch.tensor([0.0, 0.1])
+    return nn.Sequential(nn.BatchNorm1d(1), *layers, linear)
+
+
+FAR = [10.0] * 600 + [20.0] * 600, [0] * 600 + [1] * 600  # inputs, classes; more than one batch
+
+
+def test_training_mode_has_the_statistics_of_the_whole_test_set():
+    """As it is, the network finds all inputs far above 0; among themselves half are below."""
+    counts = counted(normalised(nn.Dropout(0.0)), *FAR)
+    assert counts == {"evaluation": [[0, 600], [0, 600]], "training": [[600, 0], [0, 600]]}
+
+
+def test_training_mode_has_dropout():
+    """With every feature left out, all that remains is the bias, which says class 1."""
+    counts = counted(normalised(nn.Dropout(1.0)), *FAR)
+    assert counts["training"] == [[0, 600], [0, 600]]
+    (left,) = counted(normalised(nn.Dropout(0.5)), *FAR)["training"][:1]
+    assert 240 < left[1] < 360  # of the first class, where no dropout leaves none
+
+
+def test_the_modes_differ_in_networks_with_dropout_only():
+    assert list(counted(normalised(), *FAR)) == ["evaluation"]
+
+
+def test_counting_leaves_the_network_as_it_was():
+    model = normalised(nn.Dropout(0.5))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    first = counted(model, *FAR)
+    torch.manual_seed(1)  # the state of the global generator must not matter
+    assert counted(model, *FAR) == first
+    assert all(map(torch.equal, before.values(), model.state_dict().values()))
+
+
+def test_confusions_of_runs_hold_every_test_example_and_the_tested_accuracy(banknotes):
+    dropped = run(banknotes, {"function": "affine"}, architecture="banknote_mlp_5", batch_size=300)
+    restored = run(table(), {"function": "relu"}, architecture="mlp_48_24", **BINARY)
+    for result, tests, modes in ((dropped, 275, 2), (restored, 150, 1)):
+        (tested,) = [e.test_accuracy for e in result.history if e.test_loss is not None][-1:]
+        matrices = [np.array(matrix) for matrix in result.facts["confusion"].values()]
+        assert len(matrices) == modes and {matrix.sum() for matrix in matrices} == {tests}
+        assert np.trace(matrices[0]) / tests == tested
+    assert restored.history[-1].test_loss is None, "the last epoch is the best: nothing is shown"
 
 
 # --- seeds --------------------------------------------------------------------------------------
@@ -219,14 +256,15 @@ def test_streams_differ_by_purpose_and_seed():
 
 
 def started(activation, seed=3, architecture="mlp_48_24_16"):
-    """The network of a run before its training, and its activation."""
+    """The network of a run before its training, and the activation of its last layer."""
     cell = SimpleNamespace(architecture=architecture, seed=seed)
     protocol = Protocol(**PROTOCOL | BINARY)
-    return experiment._network(cell, activation, table(), protocol)
+    model, modules = experiment._network(cell, activation, table(), protocol)
+    return model, modules[-1]
 
 
 def outer_weights(model):
-    return [layer.weight for layer in model if isinstance(layer, torch.nn.Linear)]
+    return [layer.weight for layer in model if isinstance(layer, nn.Linear)]
 
 
 def test_fixed_learned_and_exact_runs_of_one_seed_start_from_the_same_network():
@@ -303,23 +341,6 @@ def test_the_preactivations_are_what_enters_each_layer_of_the_validation_part(le
         assert rows[end]["all"] == pick(rows[end]["layer_1"], rows[end]["layer_2"])
 
 
-def test_preactivations_by_hand_whatever_the_mode_and_the_batches():
-    """Layer 1 sees the input, layer 2 the double of it; dropout is off."""
-    shared = torch.nn.ReLU()
-    double = torch.nn.Linear(1, 1, bias=False)
-    torch.nn.init.constant_(double.weight, 2.0)
-    model = torch.nn.Sequential(shared, torch.nn.Dropout(0.5), double, shared).train()
-    inputs = torch.arange(1001.0)[torch.randperm(1001)][:, None]
-    data = Tensors(inputs, torch.zeros(1001))
-    rows = preactivations(model, shared, data, 1001)
-    assert [row["layer_1"] for row in rows] == list(range(1001))
-    assert [row["layer_2"] for row in rows] == list(range(0, 2002, 2))
-    both = sorted([*range(1001), *range(0, 2002, 2)])
-    assert [row["all"] for row in rows] == [both[2001 * n // 1000] for n in range(1001)]
-    assert preactivations(model, shared, data, 300) == rows
-    assert not shared._forward_pre_hooks
-
-
 @pytest.mark.parametrize("evaluation", ["tabulated", "exact"])
 def test_a_learned_run_that_diverges_is_recorded(evaluation):
     """With a rate so large the weights overflow; the run ends, its files are written."""
@@ -328,7 +349,7 @@ def test_a_learned_run_that_diverges_is_recorded(evaluation):
     result = run(table(), entry, architecture="mlp_48_24", **wild)
     assert result.facts["status"] == "diverged"
     contents = records.files(grid.Run("", "d", "a", "b", 0), result)
-    assert set(contents) == {"run", "epochs", "activation", "graph", "preactivations"}
+    assert set(contents) == {"run", "epochs", "layers", "activation", "graph", "preactivations"}
     saved = torch.load(io.BytesIO(contents["activation"]), weights_only=True)
     assert saved["scores"]["test_auc"] is None
 

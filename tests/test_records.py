@@ -29,6 +29,7 @@ COLUMNS = (
 )
 DOCUMENT = {
     "status": "diverged", "parameters": 7, "wall_seconds": 1.5, "cpu_seconds": 2.5,
+    "diagnostics_seconds": 0.5, "confusion": {"evaluation": [[3, 1], [0, 2]]},
     "device": "cpu", "threads": 1, "commit": None, "clean": None, "data_sha256": "ab",
     "processor": "P", "finished": "2024-05-01T10:00:00+00:00",
     "versions": {"python": "3.11.7", "torch": "2.14.1", "numpy": "2.4.6", "actgrid": "0.1.0"},
@@ -61,20 +62,43 @@ def test_what_was_not_measured_is_an_empty_field():
 def test_rows_become_a_table_with_floats_in_full():
     rows = [{"x": 0.1 + 0.2, "f": -1e-300}, {"x": 1 / 3, "f": math.inf}]
     assert records.rows_text(rows) == "x,f\n0.30000000000000004,-1e-300\n0.3333333333333333,inf\n"
-    with pytest.raises(ValueError, match="z"):  # a row of another table
-        records.rows_text([*rows, {"x": 1.0, "z": 2.0}])
 
 
-def test_a_run_that_learned_its_activation_leaves_three_files_more():
-    result = SimpleNamespace(history=HISTORY, facts=DOCUMENT, learned=None)
+# rows, columns that come first, text
+ROWS = [
+    ([], (), "\n"),
+    ([], ("epoch", "part"), "epoch,part\n"),
+    ([{"a": 1, "b": 2.5}, {"b": math.nan, "c": "x"}], (), "a,b,c\n1,2.5,\n,nan,x\n"),
+    ([{"a": 1, "b": 2}], ("b", "z"), "b,z,a\n2,,1\n"),
+]
+
+
+@pytest.mark.parametrize(("rows", "columns", "text"), ROWS)
+def test_what_a_row_lacks_is_empty_and_columns_come_as_they_appear(rows, columns, text):
+    assert records.rows_text(rows, columns) == text
+
+
+LAYERS = [
+    {"epoch": 0, "part": "weights", "layer": 1, "gradient_norm": 0.25},
+    {"epoch": 0, "part": "activation", "layer": 1, "parameter_alpha": -0.5},
+]
+
+
+def test_a_run_leaves_its_layers_and_one_that_learned_its_activation_three_files_more():
+    result = SimpleNamespace(history=HISTORY, layers=[], facts=DOCUMENT, learned=None)
     assert records.files(run(), result) == {
         "run": records.run_text(run(), DOCUMENT).encode(),
         "epochs": records.epochs_text(HISTORY).encode(),
+        "layers": b"epoch,part,layer\n",
     }
+    result.layers = LAYERS
+    assert records.files(run(), result)["layers"] == (
+        b"epoch,part,layer,gradient_norm,parameter_alpha\n0,weights,1,0.25,\n0,activation,1,,-0.5\n"
+    )
     rows = {"graph": [{"x": 0.5, "f": 0.25}], "preactivations": [{"quantile": 0.0, "all": -1.5}]}
     result.learned = SimpleNamespace(saved=b"bytes", **rows)
     contents = records.files(run(), result)
-    assert list(contents) == ["run", "epochs", "activation", "graph", "preactivations"]
+    assert list(contents) == ["run", "epochs", "layers", "activation", "graph", "preactivations"]
     assert contents["activation"] == b"bytes" and contents["graph"] == b"x,f\n0.5,0.25\n"
     assert contents["preactivations"] == b"quantile,all\n0.0,-1.5\n"
 
@@ -90,6 +114,17 @@ def test_run_json_holds_the_four_names_and_the_facts_as_they_come():
     document = json.loads(records.run_text(run(seed=3), DOCUMENT))
     names = {"dataset": "fashion_mnist", "architecture": "small", "activation": "tent"}
     assert document == {**names, "seed": 3, **DOCUMENT}  # and no study: those may be renamed
+
+
+def test_lists_of_numbers_stand_on_one_line_of_run_json():
+    counts = {"evaluation": [[3, 0], [1, 2]], "training": [[2, 1], [1, 2]]}
+    knots, words = [[-1, 0.5], [1e-17, -2.5e30]], ["not [1,   2] here", "nor\n[1,\n 2]"]
+    facts = {"confusion": counts, "knots": knots, "words": words, "none": []}
+    text = records.run_text(run(), facts)
+    assert {key: json.loads(text)[key] for key in facts} == facts
+    lines = [line.strip().rstrip(",") for line in text.splitlines()]
+    assert lines.count("[ 3, 0 ]") == 1 and lines.count("[ 1, 2 ]") == 2
+    assert "[ -1, 0.5 ]" in lines and "[ 1e-17, -2.5e+30 ]" in lines
 
 
 def test_run_tables_have_a_row_a_run_and_carry_the_labels():
@@ -124,6 +159,91 @@ def test_epochs_of_all_runs_stand_under_one_another():
     assert set(map(str, frame.dtypes[tables[0].columns[1:]])) == {"float64"}
     with pytest.raises(ValueError):  # a table too few
         records.tidy(runs, tables[:1])
+
+
+# --- layers and confusions ----------------------------------------------------------------------
+
+
+def runs_of(*cells, status="ok"):
+    """The runs table of (activation, seed) pairs."""
+    made = [run(seed=seed, activation=activation) for activation, seed in cells]
+    documents = [json.loads(records.run_text(r, {**DOCUMENT, "status": status})) for r in made]
+    return records.runs_frame(dict.fromkeys([r.activation for r in made], "banknotes"), documents)
+
+
+def tracked(texts, runs):
+    """The tracks of layers.csv files, by way of the table of their pair as a rule writes it."""
+    tables = [pd.read_csv(io.StringIO(text)) for text in texts]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = records.tidy(runs, tables)
+    again = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    return again, records.parameter_tracks(again)
+
+
+def layers_text(rows):
+    return records.rows_text(rows, ("epoch", "part", "layer"))
+
+
+def activation_row(epoch, layer, **parameters):
+    named = {f"parameter_{name}": value for name, value in parameters.items()}
+    return {"epoch": epoch, "part": "activation", "layer": layer, **named}
+
+
+def test_tracks_have_a_row_a_parameter_and_moment():
+    """Of runs with other parameters, without any and with none of them in one table."""
+    affine = [activation_row(e, n, alpha=e / 2, beta=-float(n)) for e in (0, 1) for n in (1, 2)]
+    other = [{"epoch": 0, "part": "weights", "layer": 1, "gradient_norm": 0.5}]
+    other.append(activation_row(0, 1, slopes_1=0.1, slopes_2=math.nan))
+    runs = runs_of(("affine", 3), ("relu", 3), ("apl", 4))
+    layers, tracks = tracked(map(layers_text, (affine, [], other)), runs)
+    assert list(layers)[:9] == [
+        *("study", "dataset", "architecture", "activation", "seed", "status"),
+        *("epoch", "part", "layer"),
+    ]
+    assert len(layers) == 6 and set(layers["activation"]) == {"affine", "apl"}
+    names = ["activation", "seed", "epoch", "layer", "parameter", "value"]
+    assert set(names) <= set(tracks)
+    found = sorted(tracks[names].itertuples(index=False, name=None))
+    assert found == sorted(
+        [("affine", 3, e, n, "alpha", e / 2) for e in (0, 1) for n in (1, 2)]
+        + [("affine", 3, e, n, "beta", -float(n)) for e in (0, 1) for n in (1, 2)]
+        + [("apl", 4, 0, 1, "slopes_1", 0.1)]
+    )
+    assert set(tracks["dataset"]) == {"fashion_mnist"} and set(tracks["architecture"]) == {"small"}
+
+
+def test_runs_that_diverged_have_no_tracks():
+    texts = [layers_text([activation_row(0, 1, alpha=value)]) for value in (1.5, 2.5)]
+    runs = runs_of(("affine", 0), ("affine", 1))
+    runs.loc[1, "status"] = "diverged"
+    assert tracked(texts, runs)[1]["value"].tolist() == [1.5]
+
+
+@pytest.mark.parametrize("rows", [[], [{"epoch": 0, "part": "weights", "layer": 1, "x": 0.5}]])
+def test_where_nothing_is_trained_there_are_no_tracks(rows):
+    _, tracks = tracked([layers_text(rows)] * 2, runs_of(("relu", 0), ("relu", 1)))
+    assert tracks.empty and {"activation", "seed", "parameter", "value"} <= set(tracks)
+
+
+def test_confusions_become_rows_with_the_names_of_their_run():
+    documents = [
+        {"confusion": {"evaluation": [[3, 1], [0, 2]], "training": [[2, 2], [1, 1]]}},
+        {"confusion": {"evaluation": [[4]]}},
+    ]
+    frames = records.confusion_frames(documents)
+    assert [list(frame) for frame in frames] == [["mode", "actual", "predicted", "examples"]] * 2
+    assert frames[0].to_numpy().tolist() == [
+        *(["evaluation", 0, 0, 3], ["evaluation", 0, 1, 1]),
+        *(["evaluation", 1, 0, 0], ["evaluation", 1, 1, 2]),
+        *(["training", 0, 0, 2], ["training", 0, 1, 2]),
+        *(["training", 1, 0, 1], ["training", 1, 1, 1]),
+    ]
+    table = records.tidy(runs_of(("tent", 5), ("relu", 6)), frames)
+    assert table["seed"].tolist() == [5] * 8 + [6] and table["examples"].sum() == 12 + 4
+
+
+# --- where a run was made -----------------------------------------------------------------------
 
 
 def git(*arguments):

@@ -17,6 +17,7 @@ VALID, TEST = (
     [f"{part}_{figure}" for figure in ("accuracy", "loss", "auc")] for part in ("valid", "test")
 )
 COLUMNS = [*scores.RUN, "status", "epoch", "train_accuracy", "train_loss", *VALID, *TEST, "seconds"]
+PARTS = ("mean", "sd", "low", "high")
 NAN = math.nan
 
 
@@ -82,9 +83,33 @@ def test_interval_agrees_with_scipy_for_every_metric():
         assert row[f"{metric}_high"] == pytest.approx(interval.high)
 
 
+def test_intervals_of_any_figures_over_any_groups_in_order_of_appearance():
+    rows = pd.DataFrame(
+        {
+            "group": ["z", "a", "z", "a", "z", "m"],
+            "class": [0, 0, 0, 1, 0, 0],
+            "f1": [0.5, 0.25, 0.75, 1.0, 0.9, 0.1],
+            "recall": [0.5, NAN, NAN, 0.2, 0.8, NAN],
+        },
+        index=[7] * 6,
+    )
+    table = scores.intervals(rows, ["group", "class"], ["f1", "recall"])
+    assert list(table.index) == [("z", 0), ("a", 0), ("a", 1), ("m", 0)]
+    parts = [f"{figure}_{part}" for figure in ("f1", "recall") for part in PARTS]
+    assert list(table) == ["n", *parts] and table["n"].tolist() == [3, 1, 1, 1]
+    for figure, values in (("f1", [0.5, 0.75, 0.9]), ("recall", [0.5, 0.8])):
+        interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+        found = table.loc[("z", 0), [f"{figure}_{part}" for part in PARTS]].tolist()
+        expected = [np.mean(values), np.std(values, ddof=1), interval.low, interval.high]
+        assert found == pytest.approx(expected)
+    assert table["f1_mean"].tolist()[1:] == [0.25, 1.0, 0.1]
+    assert table[["f1_sd", "f1_low", "f1_high"]].iloc[1:].isna().all(axis=None)
+    assert table["recall_mean"].isna().tolist() == [False, True, False, True]
+
+
 def test_columns_order_and_cells_that_failed(epochs):
     table = scores.summarise(epochs)
-    metrics = [f"{m}_{p}" for m in scores.METRICS for p in ("mean", "sd", "low", "high")]
+    metrics = [f"{m}_{p}" for m in scores.METRICS for p in PARTS]
     assert list(table) == [*scores.CELL, "n", "failures", *metrics, "seconds_mean"]
     assert list(table["activation"]) == ["tent", "hill", "bump"]  # not sorted
     assert table[["n", "failures"]].to_numpy().tolist() == [[3, 0], [1, 1], [0, 2]]

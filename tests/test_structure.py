@@ -98,6 +98,10 @@ def test_packages_of_parts_import_only_themselves_and_the_registry():
             *("diagnostics", "protocol", "provenance", "training"),
         },
         "learned": {"scores"},
+        "classification": {"scores"},
+        "published_log": {"scores"},
+        "flow": {"scores"},
+        "report_works": {"markdown"},
         "fits": set(),
         "shapes": {"fits"},
         "markdown": set(),
@@ -316,6 +320,12 @@ def test_the_schema_allows_what_the_code_knows():
     for key, functions in (("optimizer", training.OPTIMIZERS), ("loss", training.LOSSES)):
         assert allowed[key]["enum"] == list(functions)
     assert allowed["precision"]["enum"] == ["float32"]  # the loop casts nothing
+    study = SCHEMA["$defs"]["study"]["properties"]
+    works = re.findall(
+        r"^@\w+\{(\w+),", (ROOT / "resources/references.bib").read_text(), re.MULTILINE
+    )
+    assert set(study["source"]["enum"]) <= set(works)
+    assert study["diagnostics"]["type"] == "boolean"
     figures = training.Epoch.__dataclass_fields__
     monitors = [name for name in allowed["monitor"]["enum"] if name]
     assert None in allowed["monitor"]["enum"] and set(monitors) <= set(figures)

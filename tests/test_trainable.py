@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 from torch import nn
 from torch.func import functional_call
 
-from actgrid import activations
+from actgrid import activations, architectures
 from actgrid.activations import rational
 from actgrid.config import CONSTANTS
 from actgrid.optimizers import SGD, Adam
@@ -361,3 +361,19 @@ def test_apl_spreads_its_hinges_and_starts_as_relu():
 def test_the_config_takes_whole_numbers_of_hinges(hinges):
     what, fits = CONSTANTS["int"]
     assert not fits(hinges) and fits(1) and "whole number" in what
+
+
+def test_the_affine_network_starts_where_no_gradient_is_more_than_rounding():
+    """With beta = 0 nothing passes; what the last alpha and beta get shrinks with the precision."""
+    x = torch.rand(200, 4, generator=torch.Generator().manual_seed(0))
+    labels = (x.sum(1) > 2).long()
+    sizes = {}
+    for dtype in (torch.float32, torch.float64):
+        torch.manual_seed(0)
+        new = activations.factory({"function": "affine"})
+        model = architectures.build("banknote_mlp", new, (4,), 2).to(dtype)
+        torch.nn.functional.cross_entropy(model(x.to(dtype)), labels).backward()
+        own = [m for m in model.modules() if hasattr(m, "beta")]
+        sizes[dtype] = [max(m.alpha.grad.abs(), m.beta.grad.abs()).item() for m in own]
+    assert sizes[torch.float32][:2] == sizes[torch.float64][:2] == [0, 0]
+    assert sizes[torch.float64][2] < 1e-6 * sizes[torch.float32][2] < 1e-9

@@ -15,7 +15,17 @@ from actgrid import training
 from actgrid.metrics import Meter, predicted, roc_auc
 from actgrid.optimizers import SGD, Adam
 from actgrid.protocol import Protocol
-from actgrid.training import LOSSES, Epoch, Parts, Tensors, batches, evaluate, train
+from actgrid.training import (
+    LOSSES,
+    Best,
+    Epoch,
+    Parts,
+    Tensors,
+    batches,
+    confusion,
+    evaluate,
+    train,
+)
 
 CPU = torch.device("cpu")
 PLAIN = Protocol(
@@ -69,6 +79,15 @@ def test_batches_hold_every_example_once_and_scale_bytes():
     assert not torch.equal(*shuffled)
     floats = Tensors(torch.tensor([[300.0]]), torch.tensor([0]))
     assert next(iter(batches(floats, 1)))[0].item() == 300.0
+
+
+@pytest.mark.parametrize(("count", "left"), [(0, 0), (1, 1), (130, 130), (512, 130)])
+def test_the_first_examples_or_all_if_there_are_fewer(count, left):
+    data = drawn(130, 0)
+    first = data.first(count)
+    assert len(first) == left
+    assert torch.equal(first.inputs, data.inputs[:left])
+    assert torch.equal(first.labels, data.labels[:left])
 
 
 OPTIMIZERS = {
@@ -140,6 +159,42 @@ def test_roc_auc_by_hand():
     assert roc_auc(-scores, labels) == pytest.approx(1 - (4 + 1 / 2) / 6)
     assert roc_auc(torch.zeros(5), labels) == 0.5
     assert roc_auc(labels.float(), labels) == 1.0
+
+
+class Says(nn.Module):
+    """Logits that stand in the input."""
+
+    def forward(self, x):
+        return x
+
+
+# logits, labels, classes, row: class, column: class that it is taken for
+CONFUSIONS = [
+    ([[2, 1], [0, 1], [3, 9], [5, 4]], [0, 0, 1, 1], 2, [[1, 1], [1, 1]]),
+    ([[1, 2, 3], [9, 2, 3], [1, 9, 3], [1, 2, 9], [1, 2, 9]], [2, 0, 0, 0, 2], 3,
+     [[1, 1, 1], [0, 0, 0], [0, 0, 2]]),
+    ([[0.1], [-0.1], [0.0], [7.0]], [1, 1, 0, 0], 2, [[1, 1], [1, 1]]),  # of one logit
+    ([[math.nan, math.nan]], [1], 2, [[0, 0], [1, 0]]),  # diverged: counted all the same
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("logits", "labels", "classes", "expected"), CONFUSIONS)
+@pytest.mark.parametrize("batch", [1, 3, 500])
+def test_confusions_by_hand(logits, labels, classes, expected, batch):
+    data = Tensors(torch.tensor(logits, dtype=torch.float32), torch.tensor(labels))
+    assert confusion(Says(), data, classes, batch) == expected
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_confusions_are_those_of_the_mode_that_the_network_is_in(mode):
+    """Their diagonal is the accuracy, their rows the classes."""
+    model, data = network(3), drawn(90, 1, 3)
+    with torch.no_grad():
+        right = (copy.deepcopy(model).train(mode)(data.inputs).argmax(1) == data.labels).sum()
+    counts = torch.tensor(confusion(model.train(mode), data, 3))
+    assert model.training is mode
+    assert counts.trace() == right and counts.sum() == 90
+    assert torch.equal(counts.sum(1), data.labels.bincount(minlength=3))
 
 
 LABELLED = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=40)
@@ -226,9 +281,9 @@ def state_of(model):
     return copy.deepcopy(model.state_dict())
 
 
-def watched(protocol, monkeypatch, model):
+def watched(protocol, monkeypatch, model, classes=2):
     """(history, the model's state after each epoch, its states when the test set was used)."""
-    data, states, tested = parts(), [], []
+    data, states, tested = parts(classes), [], []
 
     def counted(model, chosen, protocol):
         tested.extend([state_of(model)] if chosen is data.test else [])
@@ -277,6 +332,57 @@ def test_of_equal_epochs_the_first_is_the_best(monkeypatch):
     assert history[0].test_auc == 0.5 and history[3].test_auc is None
     assert model.logit == states[0]["logit"] != states[3]["logit"]
     assert not any(epoch.diverged for epoch in history)
+
+
+# monitored figure, its values, the best epoch, epochs run with a patience of 2
+WATCHED = [
+    ("valid_loss", [3.0, 1.0, 2.0, 1.5, 0.5], 2, 4),
+    ("valid_loss", [3.0, 1.0, 2.0, 0.5, 0.7], 4, 5),
+    ("valid_loss", [1.0, 1.0, 1.0, 1.0, 1.0], 1, 3),
+    ("valid_loss", [0.0, 1e300, 5.0, 7.0, 7.0], 1, 3),
+    ("valid_auc", [0.3, 0.1, 0.2, 0.9, 0.1], 1, 3),
+    ("valid_auc", [0.3, 0.4, 0.2, 0.9, 0.1], 4, 5),
+]
+
+
+@pytest.mark.parametrize(("monitor", "values", "best", "run"), WATCHED)
+def test_of_a_loss_the_lowest_is_the_best_of_an_auc_the_highest(monitor, values, best, run):
+    model = nn.Linear(1, 1, bias=False)
+    watch = Best(replace(MONITORED, monitor=monitor, patience=2))
+    for number, value in enumerate(values, 1):
+        nn.init.constant_(model.weight, number)
+        if watch.over(model, replace(Epoch(number, 0.5, 1.0), **{monitor: value})):
+            break
+    assert (watch.epoch, number) == (best, run)
+    assert watch.state["weight"].item() == best  # a copy: the weights went on
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "rate"), [("binary_cross_entropy", 1, 0.1), ("cross_entropy", 3, 0.03)]
+)
+def test_the_epoch_with_the_lowest_validation_loss_is_restored(loss, outputs, rate, monkeypatch):
+    protocol = replace(MONITORED, monitor="valid_loss", loss=loss, learning_rate=rate, epochs=20)
+    model = network(outputs)
+    history, states, tested = watched(protocol, monkeypatch, model, max(outputs, 2))
+    losses = [epoch.valid_loss for epoch in history]
+    best = losses.index(min(losses))
+    assert 0 < best < 19 and len(history) == 20, "the first or last is the best: nothing is shown"
+    assert len(tested) == 1
+    for state in (model.state_dict(), tested[0]):
+        assert all(map(torch.equal, states[best].values(), state.values()))
+    assert [epoch.test_loss is not None for epoch in history] == [n == best for n in range(20)]
+
+
+def test_a_validation_loss_that_is_infinite_ends_the_run(monkeypatch):
+    model = network()
+
+    def poison(epoch):
+        nn.init.constant_(model[3].weight, 1e38)
+
+    protocol = replace(MONITORED, monitor="valid_loss", epochs=5)
+    history = train(model, parts(), protocol, order(), poison)
+    assert len(history) == 2 and history[-1].diverged
+    assert all(epoch.test_loss is None for epoch in history)
 
 
 def test_a_run_that_diverges_stops_without_a_test(monkeypatch):

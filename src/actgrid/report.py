@@ -5,6 +5,8 @@ import jinja2
 from actgrid import markdown, report_handmade, report_learned, report_works, summary
 
 MAIN = "report.md.j2"
+WORKS = ("learned", "trained", "autograd", "gradients")  # each has tables of its own, or None
+OPTIONAL = ("reproduction", "agreement", *WORKS)  # None where a grid has nothing of the kind
 
 
 def fill(templates: dict[str, str], **values) -> str:
@@ -25,7 +27,7 @@ def fill(templates: dict[str, str], **values) -> str:
     filters = (markdown.number, markdown.rounded, markdown.percent, markdown.listed)
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"summary": summary} | {tool.__name__: tool for tool in TABLES}
-    return environment.get_template(MAIN).render(values) + "\n"
+    return environment.get_template(MAIN).render(dict.fromkeys(OPTIONAL) | values) + "\n"
 
 
 TABLES = (

@@ -139,11 +139,11 @@ def get_learned_figures():
 def get_work_figures():
     """Those of the works on trained, on hand-differentiated and on standard activations."""
     pair = "<figures>/{dataset}/{architecture}/"
-    figures = of_source("trainedparameters", pair + "training")
-    figures += of_source("trainedparameters", pair + "parameters")
+    figures = of_source("trainedparameters", f"{pair}training")
+    figures += of_source("trainedparameters", f"{pair}parameters")
     figures += [f"<figures>/autograd/{name}" for name in ("published_log", "seen") if studies_of("autogradfunctions")]
-    figures += of_source("activationzoo", pair + "gradient_flow")
-    figures += of_source("activationzoo", pair + "histograms")
+    figures += of_source("activationzoo", f"{pair}gradient_flow")
+    figures += of_source("activationzoo", f"{pair}histograms")
     return figures + [f"<figures>/gradients/{name}" for name in ("units", "depth") if studies_of("activationzoo")]
 
 

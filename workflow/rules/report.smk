@@ -6,8 +6,7 @@ LAYOUT = ["xref.lua", "template.tex", "template.typ", "template.html"]
 
 rule render_report:
     input:
-        tables=expand("<results>/{table}.csv", table=["runs", "final_epoch"]),
-        reproduction=get_reproduction(),
+        tables=expand("<results>/{table}.csv", table=["runs", "final_epoch"]) + get_reproduction(),
         figures=expand("{figure}.{extension}", figure=get_figures(), extension=["pdf", "svg"]),
         learned=get_learned_tables(),
         trained=get_work_tables("trainedparameters"),
