@@ -121,6 +121,7 @@ def flow_table(summary: pd.DataFrame) -> str:
         ("Network", "l", "architecture"),
         ("Activation", "l", "activation"),
         ("n", "r", "n"),
+        ("Failed", "r", "failures"),
         ("First / last gradient, log10", "r", both("gradient_ratio", 1)),
         ("Mean activation", "r", both("mean", 2)),
         ("Dead", "r", both("dead", 2)),
