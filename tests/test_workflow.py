@@ -23,7 +23,7 @@ from test_report import GRIDS, included
 
 from actgrid import data, grid
 from actgrid.activations import subnetwork
-from actgrid.data import banknote, covertype, fashion_mnist, prepare
+from actgrid.data import banknote, covertype, fashion_mnist, idx, mnist, mnist_float_bytes, prepare
 
 ROOT = Path(__file__).parents[1]
 FULL = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -44,6 +44,7 @@ LEARNED = {run for run in RUNS if run[2].startswith("learned_")}
 MOVED = {run for run in RUNS if run[2].startswith("transfer_")}
 MATCHED = {run for run in RUNS if "_matched_" in run[2]}
 SOURCE = FULL["activations"]["transfer_relu_small"]["source"]  # the run whose function is moved
+DIAGNOSED = {run for run in RUNS if run[1] in CI["studies"]["gradients"]["architectures"]}
 RUN_FOLDERS = "results/ci/runs"
 IMAGES = f"{RUN_FOLDERS}/fashion_mnist"
 
@@ -85,9 +86,11 @@ class Checkout:
         file = self / name
         before, times = file.read_bytes(), file.stat()
         file.write_bytes(before + text.encode())
-        yield
-        file.write_bytes(before)
-        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        try:
+            yield
+        finally:
+            file.write_bytes(before)
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def processor_seconds():
@@ -153,13 +156,24 @@ def patches():
 
 
 def notes():
-    """The real banknotes."""
+    """The real banknotes, as the files that they come from."""
     name = "banknote_authentication.csv"
-    return banknote.arrays({name: (ROOT / "resources" / name).read_bytes()})[0]
+    return {name: (ROOT / "resources" / name).read_bytes()}
 
 
-PREPARED = {"fashion_mnist": (fashion_mnist, images), "covertype": (covertype, patches),
-            "banknote": (banknote, notes)}  # fmt: skip
+def digits():
+    """The made-up images as MNIST's four files."""
+    arrays = images()
+    return {file: idx.build(arrays[key].squeeze()) for key, file in idx.MNIST_FILES.items()}
+
+
+PREPARED = {  # data set -> its module, its six arrays and facts for meta.json
+    "fashion_mnist": (fashion_mnist, lambda: (images(), {})),
+    "covertype": (covertype, lambda: (patches(), {})),
+    "banknote": (banknote, lambda: banknote.arrays(notes())),
+    "mnist": (mnist, lambda: mnist.arrays(digits())),
+    "mnist_float_bytes": (mnist_float_bytes, lambda: mnist_float_bytes.arrays(digits())),
+}
 
 
 @pytest.fixture(scope="session")
@@ -167,8 +181,8 @@ def checkout(tmp_path_factory, tracked):
     """The project with prepared data."""
     checkout = copied(tmp_path_factory.mktemp("checkout"), tracked)
     for name, (module, make) in PREPARED.items():
-        arrays = make()
-        meta = {"name": name, "classes": list(module.CLASSES), "source": "made up"}
+        arrays, facts = make()
+        meta = {"name": name, "classes": list(module.CLASSES), "source": "made up"} | facts
         meta["sha256"] = data.fingerprint(arrays)
         prepare.write(checkout / f"data/prepared/{name}", arrays, meta)
     return checkout
@@ -197,12 +211,12 @@ def history(folder):
 # --- before anything has run --------------------------------------------------------------------
 
 
-def test_the_full_grid_is_1359_runs_planned_in_less_than_half_a_minute(checkout):
+def test_the_full_grid_is_1964_runs_planned_in_less_than_half_a_minute(checkout):
     start = processor_seconds()
     said = checkout.snakemake("-n")
     assert processor_seconds() - start < 30
-    assert made_by(FULL) == {"train_run": 1170, "train_learned": 189}
-    assert made_by(FULL).items() <= jobs(said).items() and len(trained(said)) == 1359
+    assert made_by(FULL) == {"train_run": 1775, "train_learned": 189}
+    assert made_by(FULL).items() <= jobs(said).items() and len(trained(said)) == 1964
     assert "fetch_data" not in jobs(said)  # the data are there
     assert figures_of("full") <= drawn(said)
 
@@ -274,21 +288,50 @@ def test_the_grid_trains_every_run_once_and_makes_every_file(done):
         assert tuple(str(facts[name]) for name in names) == run
         assert facts["status"] == "ok" and facts["threads"] == 1 and facts["commit"] is None
         left = {"activation.pt", "graph.csv", "preactivations.csv"} if run in LEARNED else set()
-        assert {file.name for file in folder.iterdir()} == {"epochs.csv", "run.json", *left}
-    tables = ["runs", "epochs", "final_epoch", "reproduction", "agreement", "shapes"]
-    tables += ["shape_spread", "shape_claims", "differences", "parity", "parity_overall"]
-    for name in [*tables, "evaluations", "learned_published", "learned_curves"]:
-        assert rows(done / f"results/ci/{name}.csv"), name
-    figures = ["activations", "published", "fashion_mnist/small/final_epoch"]
-    figures += ["fashion_mnist/resnet_norm/learning_curves", "covertype/mlp_48_24_16/final_epoch"]
-    for name in [*figures, *(f"learned/{n}" for n in LEARNED_FIGURES)]:
-        for extension in ("pdf", "svg", "png", "csv"):
-            assert (done / f"figures/ci/{name}.{extension}").stat().st_size > 100
+        left |= {"epochs.csv", "run.json", "layers.csv"}
+        assert {file.name for file in folder.iterdir()} == left
     for dataset in PREPARED:
         assert (done / f"results/ci/{dataset}.ods").read_bytes()[:2] == b"PK"
     for extension in ("md", "tex", "pdf", "html"):
         assert (done / f"report/report.{extension}").stat().st_size > 1000
     assert (done / "report/report.pdf").read_bytes() == (done / "report/ci/report.pdf").read_bytes()
+
+
+def test_every_rule_has_run(done):
+    texts = [path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")]
+    rules = re.findall(r"^rule (\w+)|^use rule \w+ as (\w+)", "\n".join(texts), re.MULTILINE)
+    assert {a or b for a, b in rules} - {"fetch_data"} == set(jobs(done.said)) - {"all"}
+
+
+TABLES = [
+    *("runs", "epochs", "final_epoch", "reproduction", "agreement", "shapes", "shape_spread"),
+    *("shape_claims", "differences", "parity", "parity_overall", "evaluations"),
+    *("learned_published", "learned_curves", "classification", "trained_parameters"),
+    *("published_log", "checkpoints", "twins", "layer_means", "flow_summary", "histograms"),
+    *("banknote/logistic_regression", "banknote/banknote_mlp_5/confusion"),
+    *("banknote/banknote_mlp_5/layers", "fashion_mnist/mlp_deep/layers"),
+]
+LEARNED_FIGURES = ("reference", "relu", "overview", "parity", "published")
+FIGURES = [
+    *("activations", "published", "fashion_mnist/small/final_epoch"),
+    *("fashion_mnist/resnet_norm/learning_curves", "covertype/mlp_48_24_16/final_epoch"),
+    *(f"learned/{name}" for name in LEARNED_FIGURES),
+    *("banknote/banknote_mlp/training", "banknote/banknote_mlp_5/parameters"),
+    *("autograd/published_log", "autograd/seen", "gradients/units", "gradients/depth"),
+    *("fashion_mnist/mlp_deep/gradient_flow", "fashion_mnist/mlp_512_256_256_128/histograms"),
+]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_have_rows(done, name):
+    assert rows(done / f"results/ci/{name}.csv")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_there_in_all_forms_with_their_numbers(done, name):
+    for extension in ("pdf", "svg", "png", "csv"):
+        assert (done / f"figures/ci/{name}.{extension}").stat().st_size > 100
+    assert rows(done / f"figures/ci/{name}.csv")
 
 
 def test_a_second_time_there_is_nothing_to_do(done):
@@ -371,9 +414,102 @@ def test_seeds_differ_and_slope_one_is_relu(done):
             assert history(runs / f"relu/{seed}") == history(runs / f"slope_relu_1.0/{seed}")
 
 
-# --- learned activations ------------------------------------------------------------------------
+# --- layers and confusions ----------------------------------------------------------------------
 
-LEARNED_FIGURES = ("reference", "relu", "overview", "parity", "published")
+
+def documents(done):
+    """run -> its run.json."""
+    return {
+        run: json.loads((done / f"{RUN_FOLDERS}/{'/'.join(run)}/run.json").read_text())
+        for run in RUNS
+    }
+
+
+def test_layers_are_measured_where_the_study_says_so_and_parameters_followed_where_trained(done):
+    depth = {"mlp_512_256_256_128": 4, "mlp_deep": 11}
+    for run in RUNS:
+        found = rows(done / f"{RUN_FOLDERS}/{'/'.join(run)}/layers.csv")
+        places = [(row["epoch"], row["part"], row["layer"]) for row in found]
+        units = {"banknote_mlp": 3, "banknote_mlp_5": 4}.get(run[1], 0) * (run[2] == "affine")
+        weights = depth[run[1]] + 1 if run in DIAGNOSED else 0
+        units = depth[run[1]] if run in DIAGNOSED else units
+        assert places == [
+            (epoch, part, str(layer))
+            for epoch in "012"
+            for part, layers in (("weights", weights), ("activation", units))
+            for layer in range(1, layers + 1)
+        ]
+        assert all(row["parameter_alpha"] != "" for row in found if run[2] == "affine")
+    assert all(documents(done)[run]["diagnostics_seconds"] > 0 for run in DIAGNOSED)
+
+
+def test_the_table_of_a_pair_holds_the_layers_of_its_runs(done):
+    table = rows(done / "results/ci/banknote/banknote_mlp/layers.csv")
+    assert {(row["activation"], row["study"]) for row in table} == {("affine", "banknotes")}
+    for seed in "01":
+        own = [row for row in table if row["seed"] == seed]
+        written = rows(done / f"{RUN_FOLDERS}/banknote/banknote_mlp/affine/{seed}/layers.csv")
+        assert [{key: as_number(row[key]) for key in row if key not in NAMES} for row in own] == [
+            {key: as_number(row[key]) for key in row if key not in NAMES} for row in written
+        ]
+
+
+NAMES = ("study", "dataset", "architecture", "activation", "seed", "status", "part")
+
+
+def test_confusions_hold_every_test_example_and_give_the_accuracy_of_the_table(done):
+    for run, document in documents(done).items():
+        counts = document["confusion"]
+        assert list(counts) == ["evaluation", *["training"] * (run[0] == "banknote")]
+        tests = {"banknote": 275, "covertype": 256}.get(run[0], 200)  # of images the first 200
+        assert {sum(map(sum, matrix)) for matrix in counts.values()} == {tests}
+    table = rows(done / "results/ci/classification.csv")
+    assert len(table) == 2 * 2 * 2 * 2 + 2 * 2 + 2  # cells in both modes, moved, the baseline
+    for row in (
+        row for row in table if row["mode"] == "evaluation" and row["activation"] != "none"
+    ):
+        place = f"{RUN_FOLDERS}/banknote/{row['architecture']}/{row['activation']}"
+        last = [float(history(done / f"{place}/{seed}")[-1]["test_accuracy"]) for seed in "01"]
+        assert float(row["accuracy_mean"]) == pytest.approx(statistics.mean(last))
+
+
+def test_a_derivative_written_by_hand_trains_bit_for_bit_as_torchs(done):
+    for dataset in ("mnist", "mnist_float_bytes"):
+        for seed in "01":
+            runs = done / f"{RUN_FOLDERS}/{dataset}/mlp_128_64"
+            assert history(runs / f"relu_autograd/{seed}") == history(runs / f"relu/{seed}")
+    table = rows(done / "results/ci/twins.csv")
+    assert sorted(row["dataset"] for row in table) == ["mnist", "mnist_float_bytes"]
+    assert all(row["runs"] == row["equal"] == "2" for row in table)
+
+
+def test_the_lowest_validation_loss_chooses_the_epoch_that_is_tested(done):
+    for run in runs_of("mnist", "mnist_float_bytes"):
+        epochs = history(done / f"{RUN_FOLDERS}/{'/'.join(run)}")
+        best = min(epochs, key=lambda row: float(row["valid_loss"]))
+        assert [row["test_loss"] != "" for row in epochs] == [row is best for row in epochs]
+        assert best["test_loss"] == best["valid_loss"]  # the same images
+
+
+def test_a_run_that_breaks_while_it_writes_leaves_nothing(done):
+    """run.json and the tables beside it are whole, or none of them is there."""
+    broken = """
+written = files
+
+
+def files(run, result):
+    return {**written(run, result), "another file": b"that no rule asks for"}
+"""
+    run = "results/broken/runs/fashion_mnist/small/relu/0"
+    folders = {key: f"{key}/broken" for key in ALONE}
+    with done.edited("src/actgrid/records.py", broken):
+        said = done.ci("--cores", "1", f"{run}/run.json", overlay={"pathvars": folders}, code=1)
+    left = list((done / run).iterdir()) if (done / run).exists() else []
+    shutil.rmtree(done / "results/broken", ignore_errors=True)
+    assert jobs(said) == {"train_run": 1} and "another file" in said and not left
+
+
+# --- learned activations ------------------------------------------------------------------------
 
 
 def test_the_validation_chooses_the_epoch_that_is_tested(done):
@@ -454,11 +590,12 @@ def test_a_grid_that_learns_nothing_asks_for_nothing_of_it(done):
         "learned": ["relu"],
         "learned_exact": ["relu_matched_small"],
         "transfer_fashion": ["tanh"],
-        "transfer_banknote": ["relu"],
+        "transfer_banknote": ["tanh"],
     }
     studies = {study: {"activations": names} for study, names in activations.items()}
     planned, runs = done.plan({"studies": studies})
-    assert runs == {("fashion_mnist", "small", "tanh", seed) for seed in "01"}
+    places = (("fashion_mnist", "small"), ("banknote", "banknote_mlp"))
+    assert runs == {(*place, "tanh", seed) for place in places for seed in "01"}
     learned = {"train_learned", "measure_shapes", "compare_learned", "tabulate_curves"}
     learned |= {f"draw_{name}" for name in ("learned", "overview", "reference", "parity")}
     assert not learned & set(planned) and planned["render_report"] == 1
@@ -478,10 +615,14 @@ def test_presentation_trains_nothing_again(done):
     assert not runs and planned["compare_published"] == 1
 
 
-def test_a_changed_protocol_trains_all_of_its_data_set_again(done):
+def test_a_changed_protocol_trains_all_of_its_pairs_again(done):
     changed = {"protocol": {"learning_rate": 0.002}}
     studies = {"handmade": changed, "transfer_fashion": changed}
-    assert done.plan({"studies": studies})[1] == runs_of("fashion_mnist")
+    assert done.plan({"studies": studies})[1] == runs_of("fashion_mnist") - DIAGNOSED
+
+
+def test_a_study_whose_diagnostics_are_switched_trains_again(done):
+    assert done.plan({"studies": {"gradients": {"diagnostics": False}}})[1] == DIAGNOSED
 
 
 def test_new_activations_and_seeds_train_themselves_only(done):
@@ -501,8 +642,10 @@ def test_fewer_activations_train_nothing(done):
 
 PRESENTATION = {  # module -> the figures that it draws
     "figures/style": ("activations", "final_epoch", "learning_curves", "published", "learned",
-                      "overview", "reference", "parity", "learned_published"),
+                      "overview", "reference", "parity", "learned_published", "training",
+                      "parameters", "log", "seen", "flow", "histograms", "units", "depth"),
     "figures/parity": ("parity", "learned_published"),
+    "figures/depth": ("units", "depth"),
     "verdicts": (),
 }  # fmt: skip
 
@@ -511,15 +654,18 @@ PRESENTATION = {  # module -> the figures that it draws
     ("module", "runs"),
     {
         "activations/piecewise": runs_of("slope_relu_1.0", "hill_published_0.25"),
-        "activations/fixed": runs_of("relu", "relu_matched_small"),
+        "activations/fixed": runs_of("relu", "relu_matched_small", "sigmoid"),
+        "activations/autograd": runs_of("relu_autograd"),
         "activations/subnetwork": LEARNED | MATCHED | MOVED,
-        "architectures/mlp": runs_of("small"),
+        "architectures/mlp": runs_of("small", "mlp_128_64") | DIAGNOSED,
         "architectures/tabular": runs_of("covertype", "banknote") | MOVED,
         "training": RUNS,
+        "diagnostics": RUNS,
         "activations/__init__": set(),
         "scores": set(),
         "figures/style": set(),
         "figures/parity": set(),
+        "figures/depth": set(),
         "verdicts": set(),
     }.items(),
 )
@@ -530,6 +676,16 @@ def test_an_edited_module_trains_again_what_it_made(done, module, runs):
     if module in PRESENTATION:
         ending = {"all", "render_report", "publish_report"}
         assert set(planned) == {f"draw_{name}" for name in PRESENTATION[module]} | ending
+
+
+def test_an_edited_measure_of_a_work_is_taken_again(done):
+    with contextlib.ExitStack() as stack:
+        for name in ("classification", "published_log", "flow"):
+            stack.enter_context(done.edited(f"src/actgrid/{name}.py"))
+        planned, runs = done.plan()
+    assert not runs and "collect_pair" not in planned
+    assert planned["measure_trained"] == planned["compare_log"] == planned["measure_flow"] == 1
+    assert planned["fit_logistic"] == 1
 
 
 def test_a_file_with_a_new_date_and_the_old_content_reruns_nothing(done):
