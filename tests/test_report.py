@@ -245,10 +245,10 @@ def test_banner_says_what_was_cut_and_the_full_grid_has_none():
     config = small_config(epochs=2, train_examples=100)
     cut = summary.cuts(config, FULL)
     assert cut == [
-        "16 of 1359 runs",
-        "2 of 9 architectures",
-        "4 of 73 activations",
-        "2 of 5 seeds",
+        "16 of 1964 runs",
+        "2 of 14 architectures",
+        "4 of 90 activations",
+        "2 of 20 seeds",
         "fashion_mnist: epochs 2 instead of 5",
         "fashion_mnist: train examples 100 instead of all",
     ]

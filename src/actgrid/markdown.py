@@ -9,7 +9,7 @@ ABSENT = "–"
 
 def number(value: float, digits: int = 4) -> str:
     """A number with so many decimals, a dash where there is none."""
-    return ABSENT if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
+    return ABSENT if pd.isna(value) else f"{value:z.{digits}f}".replace("-", "−")
 
 
 def rounded(value: float) -> str:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from actgrid import grid, records
 
+NOTHING = 0.15  # test accuracy below which a network of ten classes has learned next to nothing
+
 
 def of_pair(final: pd.DataFrame, dataset: str, architecture: str) -> pd.DataFrame:
     """The cells of one (data set, architecture) pair."""
@@ -104,6 +106,15 @@ def logged(autograd: dict | None) -> pd.DataFrame:
     """The cells of the study of hand-written derivatives that have a published figure."""
     log = autograd["published_log"] if autograd else pd.DataFrame({"published": []})
     return log[log["published"].notna()]
+
+
+def stuck(flow: pd.DataFrame, architecture: str) -> list[str]:
+    """Activations with which a network of ten classes learned next to nothing.
+
+    flow: of `flow.flow_summary`; cells without a good run are no case of it.
+    """
+    cells = rows(flow, architecture=architecture)
+    return cells.loc[cells["test_accuracy_mean"] < NOTHING, "activation"].tolist()
 
 
 def at(log: pd.DataFrame, metric: str) -> pd.Series:
