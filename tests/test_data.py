@@ -358,6 +358,21 @@ def test_a_disk_that_is_really_full(tmp_path):
 # ---------------------------------------------------------- processes that can be killed
 
 
+def test_a_folder_that_vanishes_while_it_is_measured_does_no_harm(tmp_path, monkeypatch):
+    """pip clears its own folders while the progress of its download is watched."""
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "kept").write_bytes(b"12345")
+    scandir = os.scandir
+
+    def vanishing(path):
+        if Path(path).name == "gone":
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert process._size(tmp_path) == 5
+
+
 def run_python(command, **options):
     return subprocess.run(
         command, capture_output=True, text=True, timeout=60, **options,

@@ -51,10 +51,12 @@ def _wait(process, work, stall):
 
 
 def _size(folder):
+    """Bytes in the files of a folder; what vanishes meanwhile, files or folders, is passed over."""
     total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):  # it may be gone again
-            total += path.lstat().st_size
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size
     return total
 
 
