@@ -3,10 +3,12 @@
 import subprocess
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 
 from actgrid.data import Dataset, banknote
+from actgrid.figures import style
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,3 +47,22 @@ def banknotes():
     (name,) = banknote.FILES[0]
     arrays, _ = banknote.arrays({name: (ROOT / "resources" / name).read_bytes()})
     return Dataset("banknote", **arrays, classes=banknote.CLASSES, sha256="2" * 64)
+
+
+@pytest.fixture
+def fit():
+    """Asserts that figures (name -> figure, from a function) fit the page, whole, and that drawing
+    them leaves matplotlib's own settings alone."""
+
+    def check(draw):
+        settings = dict(matplotlib.rcParams)
+        for name, figure in draw().items():
+            with matplotlib.rc_context(style.RC):
+                figure.draw_without_rendering()
+                box = figure.get_tightbbox()
+            width, height = figure.get_size_inches()
+            assert width <= style.WIDTH + 1e-9 and height <= style.MAX_HEIGHT + 1e-9, name
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, name
+        assert dict(matplotlib.rcParams) == settings
+
+    return check

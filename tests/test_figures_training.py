@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -369,16 +368,8 @@ def test_nothing_to_draw_is_said_in_words():
 
 
 @pytest.mark.parametrize("size", [(5, 25, 10), (2, 300, 3), (1, 2, 1), (1, 1, 2)], ids=str)
-def test_figures_fit_the_page_and_nothing_is_cut(size):
-    settings = dict(matplotlib.rcParams)
-    for name, figure in figures(*size).items():
-        with matplotlib.rc_context(style.RC):
-            figure.draw_without_rendering()
-            box = figure.get_tightbbox()
-        width, height = figure.get_size_inches()
-        assert width <= style.WIDTH + 1e-9 and height <= style.MAX_HEIGHT + 1e-9, name
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, name
-    assert dict(matplotlib.rcParams) == settings
+def test_figures_fit_the_page_and_nothing_is_cut(size, fit):
+    fit(lambda: figures(*size))
 
 
 def test_families_have_colours_apart():
