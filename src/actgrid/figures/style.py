@@ -41,6 +41,7 @@ FAMILY_COLOURS = {
     "periodic": to_rgb("#dda1cf"),
     "trained": to_rgb("#dd753d"),
     "autograd": to_rgb("#869ff7"),
+    "own": to_rgb("#2d0fff"),
 }
 
 OTHER_COLOUR = to_rgb("#00807a")  # families of one's own; a line above gives one its colour
