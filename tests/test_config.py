@@ -219,6 +219,10 @@ WRONG_VALUES = [
         ("pathvars results", folder, "a folder below the project")
         for folder in ("../x", "/tmp/x", "", ".", "a//b", "a/", "a/../b", "x\n", "x y", "{x}", None)
     ),
+    *(("comparison baseline", name, "type string") for name in (3, None, ["relu"])),
+    *(("comparison leave_out", names, "type array") for names in ("mnist", None, {})),
+    ("comparison leave_out", ["mnist", "mnist"], "uniqueItems"),
+    ("comparison diagram", [*"abcdefghijklm"], "maxItems 12"),
     ("pathvars figures", "results", "folder of its own"),
     ("pathvars report", "report", "folder of its own"),
 ]
@@ -238,6 +242,12 @@ WRONG_NAMES = [
     ("studies", GONE, "(top level): 'studies' is a required property"),
     (f"{STUDY} seeds", GONE, "studies.handmade: 'seeds' is a required property"),
     (f"{PROTOCOL} epochs", GONE, "studies.handmade.protocol: 'epochs' is a required property"),
+    ("comparison", GONE, "(top level): 'comparison' is a required property"),
+    ("comparison diagram", GONE, "comparison: 'diagram' is a required property"),
+    ("comparison base", "relu", "comparison: unknown key 'base'; did you mean 'baseline'?"),
+    ("comparison baseline", "rellu", "baseline: unknown activation 'rellu'; did you mean 'relu'?"),
+    ("comparison diagram", ["tahn"], "diagram: unknown activation 'tahn'; did you mean 'tanh'?"),
+    ("comparison leave_out", ["mnst"], "leave_out: unknown dataset 'mnst'; did you mean 'mnist'?"),
     ("activations relu family", GONE, "activations.relu: 'family' is a required property"),
     ("activations relu function", GONE, "activations.relu: 'function' is a required property"),
     ("studys", {}, "(top level): unknown key 'studys'; did you mean 'studies'?"),
@@ -427,12 +437,12 @@ SCALARS = st.one_of(
     st.just(10**400), st.binary(max_size=4),
     st.sampled_from(["relu", "small", "hill", "plain", "fashion_mnist", "tent", 0, 1, 0.5,
                      "learned", "transfer", "covertype", "binary_cross_entropy", "valid_auc",
-                     "valid_loss"]),
+                     "valid_loss", "x", "x * x", "x ** 99", "torch.nn:ReLU", "handmade"]),
 )  # fmt: skip
 KEYS = st.one_of(st.text(max_size=8), st.integers(), st.none(), st.booleans(),
                  st.sampled_from(["function", "family", "protocol", "seeds", "knots",
                                   "layers", "source", "matched_to", "monitor",
-                                  "diagnostics"]))  # fmt: skip
+                                  "diagnostics", "formula", "import", "studies"]))  # fmt: skip
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
@@ -452,7 +462,8 @@ def few():
         for name, (networks, used) in cells.items()
     }
     entries = {name: FULL["activations"][name] for name in names}
-    return {**FULL, "studies": studies, "activations": entries}
+    comparison = {**FULL["comparison"], "diagram": list(names)}
+    return {**FULL, "studies": studies, "activations": entries, "comparison": comparison}
 
 
 @settings(max_examples=200, deadline=None)

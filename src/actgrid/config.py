@@ -2,34 +2,42 @@
 
 import ast
 import math
+import re
 
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from actgrid import registry
+from actgrid import registry, shorthand
 from actgrid.activations import ACTIVATIONS, constants
+from actgrid.activations.expressions import ExpressionError, parse
 from actgrid.architectures import ARCHITECTURES
-from actgrid.crosschecks import cells, matched, protocols, transferred, unknown
+from actgrid.crosschecks import cells, compared, matched, protocols, transferred, unknown
 from actgrid.data import DATASETS
 
 SEE = "See config.yaml for what each key means, workflow/schemas/config.schema.yaml for all rules."
 SHOWN = 5  # problems named in one message
-CROSSCHECKS = (cells, matched, transferred, protocols)
+CROSSCHECKS = (cells, compared, matched, transferred, protocols)
 
 
 class ConfigError(ValueError):
     """The config cannot be used; the message names key, value, what is allowed, where to look."""
 
 
-def check(config: dict, schema: dict) -> None:
-    """Raise ConfigError with everything that is wrong with `config`, up to SHOWN problems."""
-    problems = _against_schema(config, schema) or _against_package(config)
-    if problems:
+def check(config: dict, schema: dict) -> dict:
+    """The config with its short entries spelled out (shorthand.resolve).
+
+    Raises ConfigError with everything that is wrong with it, up to SHOWN problems.
+    """
+    problems = against_schema(config, schema) or shorthand.problems(config)
+    resolved = {} if problems else shorthand.resolve(config)
+    if problems := problems or _against_package(resolved):
         more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
         raise ConfigError("\n".join(["config not usable:", *problems[:SHOWN], *more, SEE]))
+    return resolved
 
 
-def _against_schema(config, schema):
+def against_schema(config, schema):
+    """What a config, or another such file, breaks of its schema; a line each."""
     checker = Draft202012Validator.TYPE_CHECKER.redefine(  # 1.0 is no integer: seeds are paths
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
@@ -91,11 +99,37 @@ def _activation(key, entry):
     said += [f"constant {k!r} is missing." for k in takes if takes[k][1] and k not in given]
     taken = ", ".join(takes) or "no constants"
     problems = [f"  {key}: {' '.join(said)} {function} takes {taken}."] if said else []
-    return problems + [
+    problems += [
         f"  {key}.{k} = {_short(v)}: must be {problem}."
         for k, v in given.items()
         if k in takes and (problem := _not_of_type(takes[k][0], v))
     ]
+    return problems or list(OWN.get(function, lambda key, **_: ())(key, **given))
+
+
+def _formula(key, expression, constants):
+    """Problems of a formula and the numbers in it."""
+    wrong = [k for k, value in constants.items() if not _number(value)]
+    yield from (f"  {key}.{k} = {_short(constants[k])}: must be a finite number." for k in wrong)
+    try:
+        _ = wrong or parse(expression, constants)
+    except ExpressionError as error:
+        yield f"  {key}.formula: {error}".replace("\n", "\n  ")
+
+
+def _import(key, target, constants):
+    """Problems of what is imported, as far as its text and its constants show them."""
+    if not re.fullmatch(TARGET, target, re.ASCII):
+        yield f"  {key}.import = {_short(target)}: must be package.module:Name."
+    for k, value in constants.items():
+        if not (isinstance(value, str | bool) or _number(value)):
+            yield f"  {key}.{k} = {_short(value)}: must be a finite number, a word, true or false."
+        if not (isinstance(k, str) and k.isidentifier()):
+            yield f"  {key}: constant {_short(k)} can be no argument's name."
+
+
+OWN = {"formula": _formula, "imported": _import}
+TARGET = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
 
 
 def _not_of_type(kind, value):
@@ -125,6 +159,7 @@ CONSTANTS = {  # type in the function's signature -> what is allowed, and whethe
     "float": ("a finite number", _number),
     "int": ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1),
     "str": ("a word", lambda value: isinstance(value, str)),
+    "dict": ("values by name", lambda value: isinstance(value, dict)),
     "list": ("a list of points [x, y], all numbers finite", _points),
     "list[int]": ("a list of widths, whole numbers of 1 or more", _widths),
 }

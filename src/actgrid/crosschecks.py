@@ -59,6 +59,17 @@ def matched(config):
             )
 
 
+def compared(config):
+    """The comparison names activations and data sets that there are."""
+    entry, activations = config["comparison"], config["activations"]
+    for key, kind, names, known in (
+        ("baseline", "activation", [entry["baseline"]], activations),
+        ("leave_out", "dataset", entry["leave_out"], DATASETS),
+        ("diagram", "activation", entry["diagram"], activations),
+    ):
+        yield from unknown(f"comparison.{key}", kind, names, known)
+
+
 def _widened(architecture):
     takes = registry.signature(architecture, ARCHITECTURES, "actgrid.architectures")
     return "extra_parameters" in takes

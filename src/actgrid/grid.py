@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import astuple, dataclass
 
+from actgrid import registry
 from actgrid.activations import PRESENTATION
 
 
@@ -28,25 +29,39 @@ def expand(config: dict) -> list[Run]:
         Run(name, *cell)
         for name, study in config["studies"].items()
         for cell in itertools.product(
-            study["datasets"], study["architectures"], study["activations"], study["seeds"]
+            study["datasets"], study["architectures"], activations_of(config, name), study["seeds"]
         )
     ]
 
 
-def settings(config: dict, study: str, activation: str) -> dict:
-    """What the result of a run depends on, apart from its four names and the code.
+def activations_of(config: dict, study: str) -> list[str]:
+    """The activations of a study: those that it lists, then those that name it, each once."""
+    entries = config["activations"].items()
+    named = (name for name, entry in entries if study in entry.get("studies", ()))
+    return list(dict.fromkeys([*config["studies"][study]["activations"], *named]))
 
-    The activation's `matched_to` becomes that entry, its `source` the file of the saved activation.
+
+def entry_of(config: dict, activation: str) -> dict:
+    """The activation's entry without presentation.
+
+    Its `matched_to` becomes that entry, its `source` the file of the saved activation. Raises
+    registry.UnknownName.
     """
     entries = config["activations"]
+    registry.require("activation", activation, entries)
     entry = {k: v for k, v in entries[activation].items() if k not in PRESENTATION}
     if "matched_to" in entry:
         matched = entries[entry["matched_to"]]
         entry["matched_to"] = {k: v for k, v in matched.items() if k not in PRESENTATION}
     if entry["function"] == "transfer":
         entry["source"] = f"{config['pathvars']['results']}/runs/{entry['source']}/activation.pt"
+    return entry
+
+
+def settings(config: dict, study: str, activation: str) -> dict:
+    """What the result of a run depends on, apart from its four names and the code."""
     return {
-        "activation": entry,
+        "activation": entry_of(config, activation),
         "protocol": config["studies"][study]["protocol"],
         "device": config["device"],
         "diagnostics": config["studies"][study].get("diagnostics", False),

@@ -8,6 +8,7 @@ rule train_run:
     input:
         data=ancient(rules.fetch_data.output),  # verified by content; no younger copy matters
         before=get_learned_before,
+        checked=get_checks,
         source=get_run_source,
     output:
         epochs=f"<results>/runs/{RUN}/epochs.csv",

@@ -52,10 +52,12 @@ ACTIVATIONS = {
     "hill_published": "piecewise",
     "learned": "subnetwork",
     "transfer": "subnetwork",
+    "formula": "own",
+    "imported": "own",
 }
 
 SHARED = ("learned",)  # one module serves all layers of a network
-PRESENTATION = ("family", "published_as")  # keys of a config entry without effect on a run
+PRESENTATION = ("family", "published_as", "studies")  # keys of an entry without effect on a run
 ABOUT_NETWORK = ("matched_to",)  # keys that change the network around the activation
 
 
