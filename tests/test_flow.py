@@ -162,17 +162,17 @@ def test_the_bins_are_those_of_diagnostics():
 # --- over layers, and the summary ---------------------------------------------------------------
 
 
-def means_of_three_layers():
+def three_layers():
     """Gradients 1e-5, 1e-3, 1e-2 and units at the start; all alike after epoch 3."""
     start = [weights(v, layer=layer) for layer, v in enumerate((1e-5, 1e-3, 1e-2), 1)]
     start += [units(-0.6, 0.1, 0.0, layer=1), units(0.2, 0.3, 0.4, layer=2)]
     end = [weights(2.0, layer=layer, epoch=3) for layer in (1, 2, 3)]
     end += [units(0.5, 0.2, 0.1, layer=layer, epoch=3) for layer in (1, 2)]
-    return layer_means(*end, *start[::-1])  # in any order
+    return [*end, *start[::-1]]  # in any order
 
 
 def test_over_layers_by_hand():
-    table = flow.over_layers(means_of_three_layers()).set_index("epoch")
+    table = flow.over_layers(layer_means(*three_layers())).set_index("epoch")
     assert table["gradient_ratio"].to_dict() == pytest.approx({0: -3, 3: 0})
     assert table.loc[0, flow.STATES].tolist() == pytest.approx([-0.2, 0.2, 0.2])
     largest = [f"{state}_largest" for state in flow.STATES]
@@ -191,7 +191,7 @@ def test_a_gradient_of_zero_makes_the_ratio_infinite(first, last, expected):
 
 def test_summary_has_start_end_and_the_accuracy_of_the_cells_with_layers_alone():
     final = final_table(["tanh", "relu"])
-    (found,) = flow.flow_summary(means_of_three_layers(), final).to_dict("records")
+    (found,) = flow.flow_summary(pd.DataFrame(three_layers()), final).to_dict("records")
     assert found["activation"] == "relu"
     assert (found["gradient_ratio_start"], found["gradient_ratio_end"]) == pytest.approx((-3, 0))
     assert (found["mean_start"], found["mean_largest_start"]) == pytest.approx((-0.2, 0.6))
@@ -199,12 +199,78 @@ def test_summary_has_start_end_and_the_accuracy_of_the_cells_with_layers_alone()
     assert [found[f"test_accuracy_{part}"] for part in ("mean", "low", "high")] == [0.7, 0.6, 0.8]
 
 
+def summary(*rows, n=2):
+    """The only cell of the summary of such layers."""
+    (found,) = flow.flow_summary(pd.DataFrame(rows), final_table(["relu"], n)).to_dict("records")
+    return found
+
+
+def ends(found, measure):
+    return [found[f"{measure}{end}"] for end in ("", "_low", "_high")]
+
+
+def two_seeds():
+    """First layers 1e-3 and 1e-1 times the last; layers' means that add up to 0 over the seeds."""
+    start = [weights(1e-3, seed=0), weights(1e-1, seed=1)]
+    start += [weights(1.0, seed=seed, layer=2) for seed in (0, 1)]
+    start += [units(0.3, dead=0.1, seed=0), units(-0.1, dead=0.3, seed=0, layer=2)]
+    start += [units(-0.3, dead=0.0, seed=1), units(0.1, dead=0.2, seed=1, layer=2)]
+    return [*start, *(units(dead=0.1, seed=seed, epoch=3) for seed in (0, 1))]
+
+
+def test_two_seeds_have_a_t_interval_of_what_each_run_measures():
+    """Half of it is 12.7062 |a - b| / 2 for a and b."""
+    found, half = summary(*two_seeds()), 12.7062 / 2
+    for measure, mean, apart in (
+        ("gradient_ratio_start", -2, 2),  # -3 and -1
+        ("dead_start", 0.15, 0.1),  # 0.2 and 0.1; it may pass below 0
+        ("dead_end", 0.1, 0),
+        ("dead_change", -0.05, 0.1),  # -0.1 and 0
+        ("mean_start", 0, 0.2),  # 0.1 and -0.1
+        ("mean_largest_start", 0.3, 0),  # in each run, though the layer's mean over seeds is 0
+    ):
+        expected = [mean, mean - half * apart, mean + half * apart]
+        assert ends(found, measure) == pytest.approx(expected, abs=1e-5), measure
+    assert found["dead_start_low"] < 0
+
+
+def test_the_means_are_those_of_the_means_over_seeds():
+    means = flow.over_layers(layer_means(*two_seeds())).set_index("epoch")
+    found = summary(*two_seeds())
+    for measure in ("gradient_ratio", *flow.STATES):
+        assert found[f"{measure}_start"] == pytest.approx(means.loc[0, measure]), measure
+
+
+def test_one_seed_has_no_interval():
+    found = summary(*three_layers(), n=1)
+    assert found["gradient_ratio_start"] == pytest.approx(-3)
+    measured = [name for name in found if name.endswith(("_low", "_high"))]
+    assert len(measured) == 32
+    known = {name for name in measured if not math.isnan(found[name])}
+    assert known == {"test_accuracy_low", "test_accuracy_high"}
+
+
+@pytest.mark.parametrize(("first", "expected"), [(0.0, -np.inf), (np.nan, np.nan)])
+def test_a_gradient_of_zero_or_nan_in_one_seed_leaves_no_interval(first, expected):
+    rows = [weights(1.0, seed=seed, layer=2) for seed in (0, 1, 2)]
+    rows += [weights(v, seed=seed) for seed, v in enumerate((0.1, first, 0.2))]
+    found = summary(*rows, units(), n=3)
+    np.testing.assert_array_equal(ends(found, "gradient_ratio_end"), [expected, np.nan, np.nan])
+
+
+def test_every_run_ends_at_its_own_last_epoch():
+    rows = [units(dead=0.1 * epoch, seed=seed, epoch=epoch) for seed, last in ((0, 1), (1, 3))
+            for epoch in range(last + 1)]  # fmt: skip
+    assert summary(*rows)["dead_end"] == pytest.approx((0.1 + 0.3) / 2)
+
+
 def test_summary_keeps_a_cell_without_a_good_run():
-    means = layer_means(
-        weights(1.0), units(0.1), weights(1.0, activation="selu", status="diverged")
-    )
+    rows = [weights(1.0), units(0.1), weights(1.0, activation="selu", status="diverged")]
     final = pd.concat([final_table(["selu"], n=0, failures=1), final_table(["relu"])])
-    table = flow.flow_summary(means, final).set_index("activation")
+    table = flow.flow_summary(pd.DataFrame(rows), final).set_index("activation")
     assert list(table.index) == ["selu", "relu"]
     assert table["failures"].to_dict() == {"selu": 1, "relu": 0}
     assert table["mean_end"].isna().to_dict() == {"selu": True, "relu": False}
+    assert table.loc["selu", ["dead_change", "dead_end_low"]].isna().all()
+    (alone,) = flow.flow_summary(pd.DataFrame(rows[2:]), final).to_dict("records")
+    assert (alone["activation"], alone["n"]) == ("selu", 0) and math.isnan(alone["mean_end"])

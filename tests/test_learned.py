@@ -1,4 +1,4 @@
-"""Comparisons of learned activations, and the verdicts on what was said, on hand-worked numbers."""
+"""Comparisons of learned activations, on hand-worked numbers."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ import pytest
 import yaml
 from scipy import stats
 
-from actgrid import grid, learned, scores, verdicts
+from actgrid import grid, learned, scores, shorthand
 
-CONFIG = yaml.safe_load(Path("config.yaml").read_text())
+CONFIG = shorthand.resolve(yaml.safe_load(Path("config.yaml").read_text()))
 ACTIVATIONS = CONFIG["activations"]
 PUBLISHED = pd.read_csv("resources/published/learned_activation_auc.csv")
 NAN = float("nan")
@@ -316,171 +316,3 @@ def test_the_density_of_a_curve_integrates_to_the_share_within_it(scale):
     assert curve["df"].tolist() == pytest.approx(np.cos(curve["x"]).tolist(), abs=1e-4)
     far = curve[curve["x"].abs() > values.max() + 0.05]
     assert (far["density"] == 0).all()
-
-
-# --- verdicts -----------------------------------------------------------------------------------
-
-YES, NO, OPEN, NOT_RUN = "holds", "does not hold", "undecided", "not run"
-
-
-def table_of_verdicts(claims=(), overall=()):
-    """claims: (claim, group, value, low, high); overall: (dataset, comparison, base, mean, low,
-    high)."""
-    interval = ["low", "high"]
-    claims = pd.DataFrame(claims, columns=["claim", "group", "value", *interval])
-    overall = pd.DataFrame(overall, columns=["dataset", "comparison", "base", "mean", *interval])
-    return verdicts.verdicts(claims, overall)
-
-
-def row(words, claims=(), overall=()):
-    """Numbers and verdict of the one statement that has these words."""
-    (found,) = [row for row in table_of_verdicts(claims, overall) if words in row[0]]
-    return found[2:]
-
-
-def verdict(words, claims=(), overall=()):
-    return row(words, claims, overall)[1]
-
-
-def test_nothing_run_decides_nothing():
-    assert [row[2:] for row in table_of_verdicts()] == [("none", NOT_RUN)] * 9
-
-
-ABOVE, ACROSS, UNDER = (0.001, -0.004, 0.006), (-0.001, -0.02, 0.018), (-0.02, -0.03, -0.01)
-ONE = (0.001, NAN, NAN)  # a single cell, or run
-
-
-@pytest.mark.parametrize(
-    ("tanh", "relu", "gelu", "expected"),
-    [
-        (ABOVE, ABOVE, ABOVE, YES),
-        (ABOVE, ACROSS, ABOVE, OPEN),
-        (ABOVE, ONE, ABOVE, OPEN),
-        (ABOVE, ACROSS, UNDER, f"{NO} in 1 of 3 parts"),
-        (UNDER, UNDER, UNDER, NO),
-        (ABOVE, (-0.005, -0.005, -0.005), ABOVE, YES),  # at the bound
-    ],
-)
-def test_on_par_with_their_bases(tanh, relu, gelu, expected):
-    parts = {"tanh": tanh, "relu": relu, "gelu": gelu}
-    overall = [("covertype", "base", base, *part) for base, part in parts.items()]
-    others = [("covertype", "matched", base, *UNDER) for base in parts]
-    assert verdict("bases", overall=overall + others) == expected
-    assert verdict("bases", overall=others) == NOT_RUN
-
-
-@pytest.mark.parametrize(
-    ("fashion", "banknote", "expected"),
-    [
-        (UNDER, UNDER, YES),
-        (UNDER, ACROSS, OPEN),
-        (ONE, ONE, OPEN),
-        (UNDER, (0.02, 0.01, 0.03), f"{NO} in 1 of 2 parts"),
-        ((0.02, 0.01, 0.03), (0.02, 0.0, 0.04), NO),
-    ],
-)
-def test_worse_on_another_task(fashion, banknote, expected):
-    overall = [("fashion_mnist", "transfer", "relu", *fashion)]
-    overall += [("banknote", "transfer", "relu", *banknote)]
-    assert verdict("another task", overall=overall) == expected
-
-
-@pytest.mark.parametrize(
-    ("relu", "gelu", "expected"),
-    [
-        ((0.1, 0.05, 0.15), (0.1, 0.01, 0.2), YES),
-        ((0.1, 0.05, 0.15), (0.1, -0.01, 0.2), OPEN),
-        ((0.1, NAN, NAN), (0.1, 0.01, 0.2), OPEN),
-        ((0.1, 0.05, 0.15), (-0.1, -0.2, -0.01), f"{NO} in 1 of 2 parts"),
-        ((-0.1, -0.2, -0.01), (-0.1, -0.2, -0.01), NO),
-    ],
-)
-def test_the_most_alike(relu, gelu, expected):
-    claims = [("alike_difference", f"{b} - tanh", *p) for b, p in (("relu", relu), ("gelu", gelu))]
-    assert verdict("most alike", claims) == expected
-
-
-@pytest.mark.parametrize(
-    ("small_share", "medium_share", "large_share", "expected"),
-    [
-        ((0.9, 0.8, 1.0), (0.8, 0.7, 0.9), (0.3, 0.2, 0.4), YES),
-        ((0.9, 0.8, 1.0), (0.5, 0.35, 0.65), (0.3, 0.2, 0.4), OPEN),
-        ((0.5, 0.2, 0.8), (0.5, 0.2, 0.8), (0.5, 0.2, 0.8), OPEN),  # as large, by few runs
-        ((0.0, 0.0, 0.79), (0.0, 0.0, 0.79), (1.0, 0.21, 1.0), OPEN),  # a run each
-        ((0.9, 0.8, 1.0), (0.1, 0.0, 0.2), (0.4, 0.3, 0.5), f"{NO} in 2 of 4 parts"),
-        ((0.1, 0.0, 0.2), (0.1, 0.0, 0.2), (0.9, 0.8, 1.0), NO),
-        ((0.9, 0.8, 1.0), None, (0.3, 0.2, 0.4), YES),
-    ],
-)
-def test_extra_extrema(small_share, medium_share, large_share, expected):
-    shares = {"small": small_share, "medium": medium_share, "large": large_share}
-    claims = [
-        ("extra_extrema", f"{base}/{outer}", *part)
-        for base in ("relu", "gelu")
-        for outer, part in shares.items()
-        if part
-    ]
-    tanh = [("extra_extrema", f"tanh/{outer}", 0.0, 0.0, 0.1) for outer in shares]  # not asked
-    assert verdict("extra extrema", claims + tanh) == expected
-
-
-def test_extra_extrema_are_not_judged_without_the_large_network():
-    claims = [("extra_extrema", f"{base}/small", 0.9, 0.8, 1.0) for base in verdicts.BASES]
-    numbers, said = row("extra extrema", claims)
-    assert said == NOT_RUN and numbers.count("0.900 (0.800 to 1.000)") == 3
-
-
-@pytest.mark.parametrize(
-    ("words", "claim"), [("near 0", "extremum_near_zero"), ("steeper", "one_side_steeper")]
-)
-@pytest.mark.parametrize(
-    ("part", "expected"),
-    [
-        ((0.95, 0.9, 0.99), YES),
-        ((0.9, 0.8, 0.96), OPEN),
-        ((1.0, 0.21, 1.0), OPEN),  # a single run that has one
-        ((0.7, 0.6, 0.8), NO),
-    ],
-)
-def test_shares_of_almost_all(words, claim, part, expected):
-    groups = [(claim, "all", *part), (claim, "tanh", 0.0, 0.0, 0.1)]
-    assert verdict(words, groups) == expected
-
-
-@pytest.mark.parametrize(
-    ("words", "claim", "base", "small_is"),
-    [
-        ("levels off", "graph_slope", "tanh", YES),
-        ("is straight", "graph_curvature", "relu", YES),
-        ("slightly curved", "end_curvature", "gelu", NO),
-    ],
-)
-def test_what_the_edges_look_like(words, claim, base, small_is):
-    large_is = {YES: NO, NO: YES}[small_is]
-    outcomes = [
-        ((0.01, 0.0, 0.02), small_is),
-        ((0.04, 0.02, 0.06), OPEN),
-        ((0.01, NAN, NAN), OPEN),
-        ((0.2, 0.1, 0.3), large_is),
-    ]
-    for part, expected in outcomes:
-        assert verdict(words, [(claim, base, *part)]) == expected
-    others = [(claim, other, 0.2, 0.1, 0.3) for other in verdicts.BASES if other != base]
-    numbers, said = row(words, others)
-    assert said == NOT_RUN and numbers.count("0.200 (0.100 to 0.300)") == 2
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        ([], NOT_RUN),
-        ([YES, YES], YES),
-        ([YES, OPEN], OPEN),
-        ([OPEN, OPEN], OPEN),
-        ([YES, NO, OPEN], f"{NO} in 1 of 3 parts"),
-        ([NO, NO], NO),
-        ([NO], NO),
-    ],
-)
-def test_parts_of_a_statement_together(found, said):
-    assert verdicts.together(found) == said

@@ -6,7 +6,7 @@
 import numpy as np
 import pandas as pd
 
-from actgrid.scores import CELL
+from actgrid.scores import CELL, RUN, intervals
 
 KEYS = [*CELL, "part", "layer", "epoch"]
 SIZES = ["gradient_norm", "gradient_rms", "preactivation_rms"]
@@ -69,34 +69,57 @@ def over_layers(means: pd.DataFrame) -> pd.DataFrame:
     and saturated: means over the layers of activations, all alike; `_largest`: the largest
     absolute value of a layer.
     """
-    good, keys = means[means["n"] > 0].sort_values("layer", kind="stable"), [*CELL, "epoch"]
-    sizes = good[good["part"] == "weights"].groupby(keys, sort=False)["gradient_rms"]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log10(sizes.first(skipna=False) / sizes.last(skipna=False))
-    units = good[good["part"] == "activation"]
-    groups = units.groupby(keys, sort=False)
-    largest = units.assign(**units[STATES].abs()).groupby(keys, sort=False)[STATES].max()
-    tables = [groups[["n", "failures"]].first(), ratio.rename("gradient_ratio")]
-    tables += [groups[STATES].mean(), largest.add_suffix("_largest")]
-    return pd.concat(tables, axis=1).reset_index()
+    good, keys = means[means["n"] > 0], [*CELL, "epoch"]
+    counts = good.groupby(keys, sort=False)[["n", "failures"]].first()
+    return pd.concat([counts, _over_layers(good, keys)], axis=1).reset_index()
 
 
-def flow_summary(means: pd.DataFrame, final: pd.DataFrame) -> pd.DataFrame:
-    """A row per cell of `means` (of `layer_means`): n, failures, test accuracy and the layers.
+def flow_summary(layers: pd.DataFrame, final: pd.DataFrame) -> pd.DataFrame:
+    """A row per cell of `layers`: n, failures, test accuracy, and what its layers show.
 
-    final: rows of `scores.summarise`, of other cells too. The measures of `over_layers` before
-    training (`_start`) and after the last epoch (`_end`); empty without a good run.
+    final: rows of `scores.summarise`, of other cells too. The measures of `run_states`: mean over
+    seeds, with `_low` and `_high`, its 95 % t interval, which for one seed is empty and for a share
+    may go below 0. Empty without a good run, and where one run's is NaN.
     """
-    table = over_layers(means).drop(columns=["n", "failures"])
-    epochs = table.groupby(CELL)["epoch"]
+    runs = run_states(layers)
+    known = runs.where(runs.notna().groupby(CELL).transform("all"))
+    table = intervals(known.reset_index(), CELL, list(runs)).rename(
+        columns=lambda name: name.removesuffix("_mean")
+    )
+    outcome = final.set_index(CELL)[OUTCOME]
+    outcome = outcome[outcome.index.isin(layers.set_index(CELL).index)]
+    ends = [f"{measure}{end}" for measure in runs for end in ("", "_low", "_high")]
+    return outcome.join(table[ends]).reset_index()
+
+
+def run_states(layers: pd.DataFrame) -> pd.DataFrame:
+    """A row per good run, which is the index: the measures of `over_layers`, in this run alone.
+
+    Before training (`_start`) and after the run's last epoch (`_end`); dead_change: the second
+    less the first.
+    """
+    table = _over_layers(layers[layers["status"] == "ok"], [*RUN, "epoch"]).reset_index()
+    epochs = table.groupby(RUN)["epoch"]
     ends = {"start": epochs.transform("min"), "end": epochs.transform("max")}
     states = [
-        table[table["epoch"] == epoch].drop(columns="epoch").set_index(CELL).add_suffix(f"_{name}")
+        table[table["epoch"] == epoch].drop(columns="epoch").set_index(RUN).add_suffix(f"_{name}")
         for name, epoch in ends.items()
     ]
-    outcome = final.set_index(CELL)[OUTCOME]
-    outcome = outcome[outcome.index.isin(means.set_index(CELL).index)]
-    return outcome.join(states).reset_index()
+    runs = pd.concat(states, axis=1)
+    return runs.assign(dead_change=runs["dead_end"] - runs["dead_start"])
+
+
+def _over_layers(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The measures of `over_layers`; keys: what the layers of one network at one epoch share."""
+    rows = rows.sort_values("layer", kind="stable")
+    sizes = rows[rows["part"] == "weights"].groupby(keys, sort=False)["gradient_rms"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log10(sizes.first(skipna=False) / sizes.last(skipna=False))
+    units = rows[rows["part"] == "activation"]
+    groups = units.groupby(keys, sort=False)
+    largest = units.assign(**units[STATES].abs()).groupby(keys, sort=False)[STATES].max()
+    tables = [ratio.rename("gradient_ratio"), groups[STATES].mean()]
+    return pd.concat([*tables, largest.add_suffix("_largest")], axis=1)
 
 
 def _geometric_means(rows: pd.DataFrame) -> pd.DataFrame:
