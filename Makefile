@@ -6,13 +6,15 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 READY := $(VENV)/.ready
 
-.PHONY: help env demo paper test lint clean
+.PHONY: help env demo paper test docs lint check clean
 
 help:
 	@echo "make demo   environment, real data, quick grid, report/report.pdf (minutes)"
 	@echo "make paper  the full grid: the same as 'snakemake --cores all' (days on a small machine)"
 	@echo "make test   all tests"
 	@echo "make env    the environment alone; then: source .venv/bin/activate"
+	@echo "make check  ACTIVATION=name [CONFIG=config/quick.yaml]: one activation's graph, numbers, cost"
+	@echo "make docs   docs/config.md, from the schema of the config"
 	@echo "make lint   style of the code and of the workflow"
 	@echo "make clean  removes the environment; data, results and reports stay"
 
@@ -37,10 +39,23 @@ paper: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
+docs: $(READY)
+	$(BIN)/python -c 'import yaml; from actgrid.config_docs import document; \
+	  read = lambda name: yaml.safe_load(open(name)); \
+	  print(document(read("workflow/schemas/config.schema.yaml"), read("config.yaml")))' > $(VENV)/config.md
+	mv $(VENV)/config.md docs/config.md
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakemake --lint
+
+check: $(READY)
+	@test -n "$(ACTIVATION)" || { echo "name one: make check ACTIVATION=relu"; exit 1; }
+	@$(BIN)/snakemake --cores 1 --quiet all --forcerun show_activation \
+	  $(if $(CONFIG),--configfile $(CONFIG)) -- figures/checks/$(ACTIVATION).txt
+	@cat figures/checks/$(ACTIVATION).txt
+	@echo "The graph: figures/checks/$(ACTIVATION).png (also .pdf, .svg)"
 
 clean:
 	rm -rf $(VENV)
