@@ -1,0 +1,218 @@
+"""The interactive page: all runs, their curves and their activations in one HTML file; no torch."""
+
+import base64
+import hashlib
+import json
+import math
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from actgrid import grid, learned, scores, summary
+from actgrid.figures import style
+
+PAIR = ["dataset", "architecture"]
+SHOWN = ["test_accuracy", "test_auc", "test_loss", "train_accuracy"]  # figures of cells and runs
+UNIT = 1e-4  # numbers are whole multiples of this in the page
+POINTS = 60  # at most so many epochs of a curve, besides the first
+GRAPH_STEP = 3  # every so many-th point of a graph
+
+
+def page(
+    parts: dict[str, str],
+    tables: dict[str, pd.DataFrame],
+    graphs: dict[str, pd.DataFrame],
+    config: dict,
+    full: dict,
+) -> str:
+    """The text of explore.html; the same input gives the same text.
+
+    parts: file name -> text, one .html (a Jinja2 template), one .css, any .js, joined in this
+    order. tables: runs, epochs and final_epoch, as the workflow writes them. graphs: activations,
+    the points of the fixed ones, and learned_curves where some are learned.
+    The page may load nothing: its policy allows this style and this script alone.
+    """
+    (template,), (style_text,), scripts = (
+        [text for name, text in parts.items() if name.endswith(suffix)]
+        for suffix in (".html", ".css", ".js")
+    )
+    script = "".join(scripts)
+    return jinja2.Template(template, undefined=jinja2.StrictUndefined).render(
+        policy=policy(style_text, script),
+        style=style_text,
+        script=script,
+        data=embedded(document(tables, graphs, config, full)),
+    )
+
+
+def policy(style_text: str, script: str) -> str:
+    """The Content-Security-Policy: nothing is loaded, only these two texts are used."""
+
+    def allowed(text):
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; style-src {allowed(style_text)}; script-src {allowed(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def embedded(value) -> str:
+    """JSON that may stand in a script element: ASCII, without < > &; NaN raises ValueError."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def document(tables: dict, graphs: dict, config: dict, full: dict) -> dict:
+    """What the page shows: header, colours, activations with graphs, cells, runs with curves."""
+    runs, final = tables["runs"], tables["final_epoch"]
+    families = {name: entry["family"] for name, entry in config["activations"].items()}
+    names = list(dict.fromkeys(final["activation"]))
+    drawn = fixed_graphs(graphs["activations"])
+    if "learned_curves" in graphs:
+        drawn |= learned_graphs(graphs["learned_curves"], runs, config["activations"])
+    pairs = kept_epochs(tables["epochs"])
+    return {
+        "header": header(runs, config, full),
+        "unit": UNIT,
+        "factors": [None, None, *map(float, scores.t_factor(np.arange(2, _most(final) + 1)))],
+        "families": {families[n]: colour(families[n]) for n in names},
+        "activations": {n: {"family": families[n], **drawn_as(config["activations"], n)}
+                        for n in names},
+        "graphs": drawn,
+        "pairs": [[int(epoch) for epoch in kept] for kept in pairs.values()],
+        "cells": cells(final, list(pairs)),
+        "runs": run_rows(tables, pairs),
+    }  # fmt: skip
+
+
+def header(runs: pd.DataFrame, config: dict, full: dict) -> dict:
+    """The grid's name and size, what made it, and what it leaves out."""
+    return {
+        "grid": config["grid"],
+        "runs": len(runs),
+        "full_runs": len(grid.expand(full)),
+        "commits": sorted(map(str, runs["commit"].dropna().unique())),
+        "newest": str(runs["finished"].max()) if len(runs) else "",
+        "cuts": summary.cuts(config, full),
+    }
+
+
+def colour(family: str) -> list[int]:
+    """Red, green and blue of a family, 0 to 255."""
+    return [round(255 * part) for part in style.family_colour(family)]
+
+
+def drawn_as(activations: dict, name: str) -> dict:
+    """Whose graph stands for an activation: `as` of which, `only` which line of it, None all.
+
+    A frozen one is what one run learned, one in a matched network is its plain function.
+    """
+    entry = activations[name]
+    if entry["function"] == "transfer":
+        _, architecture, source, seed = entry["source"].split("/")
+        return {"as": source, "only": _label(architecture, seed)}
+    return {"as": entry["function"] if "matched_to" in entry else name, "only": None}
+
+
+def fixed_graphs(points: pd.DataFrame) -> dict[str, list]:
+    """activation -> its pieces, each as label, x, f and f'; a jump lies between two pieces."""
+    found = {}
+    for (name, _), rows in points.groupby(["activation", "piece"], sort=False):
+        found.setdefault(name, []).append(_line("", rows))
+    return found
+
+
+def learned_graphs(curves: pd.DataFrame, runs: pd.DataFrame, activations: dict) -> dict[str, list]:
+    """activation -> a line per run that learned it, as `fixed_graphs`, labelled by the run."""
+    places = runs[["architecture", "activation"]].drop_duplicates().itertuples(index=False)
+    named = {
+        tuple(learned.labels(activations, *place).values()): place
+        for place in places
+        if activations[place.activation]["function"] == "learned"
+    }
+    found = {}
+    for (*labels, seed), rows in curves.groupby([*learned.LABELS, "seed"], sort=False):
+        place = named.get(tuple(labels))
+        if place:
+            line = _line(_label(place.architecture, seed), rows)
+            found.setdefault(place.activation, []).append(line)
+    return found
+
+
+def kept_epochs(epochs: pd.DataFrame) -> dict[tuple, list]:
+    """(data set, architecture) -> the epochs of its curves that the page holds.
+
+    All where no run is longer than POINTS, else the first and every k-th with the smallest k that
+    leaves at most POINTS.
+    """
+    longest = epochs.groupby(PAIR, sort=False)["epoch"].max()
+    steps = {pair: math.ceil(last / POINTS) for pair, last in longest.items()}
+    return {
+        pair: list(dict.fromkeys([1, *range(step, longest[pair] + 1, step)]))
+        for pair, step in steps.items()
+    }
+
+
+def cells(final: pd.DataFrame, pairs: list[tuple]) -> list[dict]:
+    """A dict per cell: names, counts, seconds per epoch; per figure [mean, low, high]."""
+    return [
+        {
+            **{key: row[key] for key in scores.CELL},
+            "pair": pairs.index((row["dataset"], row["architecture"])),
+            "n": row["n"],
+            "failures": row["failures"],
+            "seconds": _whole(row["seconds_mean"]),
+            **{m: [_whole(row[f"{m}_{part}"]) for part in ("mean", "low", "high")] for m in SHOWN},
+        }
+        for row in final.to_dict("records")
+    ]
+
+
+def run_rows(tables: dict, pairs: dict) -> list[dict]:
+    """A dict per run: the index of its cell, seed, status, final figures and curves."""
+    epochs, final = tables["epochs"], tables["final_epoch"]
+    index = {cell: i for i, cell in enumerate(final[scores.CELL].itertuples(False, None))}
+    ended = scores.final_rows(epochs).set_index(scores.RUN)[SHOWN].to_dict("index")
+    sizes = tables["runs"].set_index(scores.RUN)["parameters"].to_dict()
+    return [
+        {
+            "cell": index[run[:-1]],
+            "seed": int(run[-1]),
+            "status": rows["status"].iloc[0],
+            "epochs": len(rows),
+            "seconds": _whole(rows["seconds"].mean()),
+            "parameters": int(sizes[run]),
+            **{m: _whole(ended[run][m]) if run in ended else None for m in SHOWN},
+            "curves": curves(rows, pairs[run[1:3]]),
+        }
+        for run, rows in epochs.groupby(scores.RUN, sort=False)
+    ]
+
+
+def curves(rows: pd.DataFrame, kept: list[int]) -> dict[str, list]:
+    """metric -> values of one run at the kept epochs; what was measured but once is no curve."""
+    counts = rows[scores.METRICS].count()
+    measured = [m for m in scores.METRICS if counts[m] > 1 or counts[m] == len(rows)]
+    chosen = rows[rows["epoch"].isin(kept)]
+    return {metric: [_whole(value) for value in chosen[metric]] for metric in measured}
+
+
+def _label(architecture: str, seed: int | str) -> str:
+    return f"{architecture}, seed {seed}"
+
+
+def _line(label: str, rows: pd.DataFrame) -> list:
+    """[label, x, f, f'] of every GRAPH_STEP-th point and the last one."""
+    chosen = sorted({*range(0, len(rows), GRAPH_STEP), len(rows) - 1})
+    return [label, *([_whole(v) for v in rows[c].iloc[chosen]] for c in ("x", "f", "df"))]
+
+
+def _whole(value: float) -> int | None:
+    """A number in units of UNIT; None for one that is not finite."""
+    return round(value / UNIT) if math.isfinite(value) else None
+
+
+def _most(final: pd.DataFrame) -> int:
+    return int(final["n"].max()) if len(final) else 0
