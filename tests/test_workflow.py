@@ -294,13 +294,15 @@ def test_the_grid_trains_every_run_once_and_makes_every_file(done):
         assert (done / f"results/ci/{dataset}.ods").read_bytes()[:2] == b"PK"
     for extension in ("md", "tex", "pdf", "html"):
         assert (done / f"report/report.{extension}").stat().st_size > 1000
-    assert (done / "report/report.pdf").read_bytes() == (done / "report/ci/report.pdf").read_bytes()
+    for name in ("report.pdf", "explore.html"):
+        assert (done / f"report/{name}").read_bytes() == (done / f"report/ci/{name}").read_bytes()
 
 
 def test_every_rule_has_run(done):
     texts = [path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")]
     rules = re.findall(r"^rule (\w+)|^use rule \w+ as (\w+)", "\n".join(texts), re.MULTILINE)
-    assert {a or b for a, b in rules} - {"fetch_data"} == set(jobs(done.said)) - {"all"}
+    elsewhere = {"fetch_data", "check_activation", "show_activation"}  # test_data.py, test_own.py
+    assert {a or b for a, b in rules} - elsewhere == set(jobs(done.said)) - {"all"}
 
 
 TABLES = [
@@ -598,7 +600,7 @@ def test_a_grid_that_learns_nothing_asks_for_nothing_of_it(done):
     assert runs == {(*place, "tanh", seed) for place in places for seed in "01"}
     learned = {"train_learned", "measure_shapes", "compare_learned", "tabulate_curves"}
     learned |= {f"draw_{name}" for name in ("learned", "overview", "reference", "parity")}
-    assert not learned & set(planned) and planned["render_report"] == 1
+    assert not learned & set(planned) and planned["render_report"] == 2
 
 
 # --- what reruns --------------------------------------------------------------------------------
@@ -630,7 +632,7 @@ def test_new_activations_and_seeds_train_themselves_only(done):
     planned, runs = done.plan({"studies": {"handmade": longer}})
     architectures, seeds = HANDMADE["architectures"], HANDMADE["seeds"]
     assert runs == {("fashion_mnist", a, "tent", str(s)) for a in architectures for s in seeds}
-    assert planned["render_report"] == 1
+    assert planned["render_report"] == 2
     runs = done.plan({"studies": {"handmade": {"seeds": [*seeds, 7]}}})[1]
     assert runs == {("fashion_mnist", *cell, "7") for cell in CELLS}
 
@@ -643,10 +645,11 @@ def test_fewer_activations_train_nothing(done):
 PRESENTATION = {  # module -> the figures that it draws
     "figures/style": ("activations", "final_epoch", "learning_curves", "published", "learned",
                       "overview", "reference", "parity", "learned_published", "training",
-                      "parameters", "log", "seen", "flow", "histograms", "units", "depth"),
+                      "parameters", "log", "seen", "flow", "histograms", "units", "depth",
+                      "forest", "heatmap", "ranks", "critical", "cost"),
     "figures/parity": ("parity", "learned_published"),
     "figures/depth": ("units", "depth"),
-    "verdicts": (),
+    "report_paper": (),
 }  # fmt: skip
 
 
@@ -666,7 +669,7 @@ PRESENTATION = {  # module -> the figures that it draws
         "figures/style": set(),
         "figures/parity": set(),
         "figures/depth": set(),
-        "verdicts": set(),
+        "report_paper": set(),
     }.items(),
 )
 def test_an_edited_module_trains_again_what_it_made(done, module, runs):
@@ -675,6 +678,7 @@ def test_an_edited_module_trains_again_what_it_made(done, module, runs):
     assert found == runs
     if module in PRESENTATION:
         ending = {"all", "render_report", "publish_report"}
+        ending |= {"build_explore"} if module == "figures/style" else set()  # its colours
         assert set(planned) == {f"draw_{name}" for name in PRESENTATION[module]} | ending
 
 
@@ -706,8 +710,12 @@ def test_a_lost_table_is_made_again_from_the_runs(done):
 
 @pytest.fixture(scope="session")
 def pdf(done):
-    """The text of the report's PDF, parts of a line joined by single spaces."""
-    pages = pypdf.PdfReader(done / "report/report.pdf").pages
+    """The text of the supplement's PDF, parts of a line joined by single spaces."""
+    return words(done / "report/supplement.pdf")
+
+
+def words(file):
+    pages = pypdf.PdfReader(file).pages
     return re.sub(r"\s+", " ", "\n".join(page.extract_text() for page in pages))
 
 
@@ -752,8 +760,23 @@ def test_the_pdf_shows_the_learned_activations(done, pdf):
         if row["comparison"] == "exact":
             scores = " ".join(map(shown, (row["score"], row["score_against"], row["difference"])))
             assert f"{row['activation']} {row['seed']} {scores} " in pdf
-    assert pdf.count("no evidence") >= 9  # the verdicts of a grid with other settings
+    assert "none of it is evidence" in pdf  # of a grid with other settings
 
 
-def test_the_report_says_which_grid_it_is_and_what_was_cut(pdf):
-    assert "grid ci" in pdf and "not the full grid" in pdf
+def test_the_report_says_which_grid_it_is_and_what_was_cut(done, pdf):
+    for text in (pdf, words(done / "report/report.pdf")):
+        assert "grid ci" in text and "not the full grid" in text
+
+
+def test_a_small_grid_judges_no_claim_and_says_what_is_missing(done):
+    claims = rows(done / "results/ci/claims.csv")
+    assert {row["verdict"] for row in claims} == {"not enough runs"}
+    assert len(claims) > 25 and all(row["missing"] for row in claims)
+    assert "This grid decides none of them" in words(done / "report/report.pdf")
+
+
+def test_every_figure_of_the_workflow_stands_in_the_report_or_its_supplement(done):
+    drawn = {file.relative_to(done / "figures/ci") for file in (done / "figures/ci").rglob("*.pdf")}
+    text = "".join((done / f"report/{name}.md").read_text() for name in ("report", "supplement"))
+    shown = {Path(path + ".pdf") for path in re.findall(r"figures/ci/(\S+?)\)\{#fig:", text)}
+    assert shown == drawn

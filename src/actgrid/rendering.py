@@ -1,4 +1,4 @@
-"""From one pandoc-Markdown text to report.md, report.tex, report.pdf and report.html."""
+"""From one pandoc-Markdown text to its .md, .tex, .pdf and .html."""
 
 import datetime
 import logging
@@ -28,9 +28,14 @@ class MissingPackagesError(Exception):
 
 
 def render(
-    markdown: str, out_dir: Path, templates: Path, bibliography: Path, epoch: int
+    markdown: str,
+    out_dir: Path,
+    templates: Path,
+    bibliography: Path,
+    epoch: int,
+    name: str = "report",
 ) -> dict[str, str]:
-    """Write report.md, .tex, .pdf and .html into out_dir; return the PDF's engine and version.
+    """Write {name}.md, .tex, .pdf and .html into out_dir; return the PDF's engine and version.
 
     Figures are named in the text relative to out_dir and without extension: NAME.pdf goes into
     the PDF, NAME.svg into the html. `templates` holds xref.lua and template.{tex,typ,html};
@@ -42,13 +47,13 @@ def render(
     out_dir.mkdir(parents=True, exist_ok=True)
     out_dir, templates = out_dir.resolve(), templates.resolve()
     with tempfile.TemporaryDirectory(prefix=".rendering-", dir=out_dir) as work:
-        source = Path(work) / "report.md"
+        source = Path(work) / f"{name}.md"
         source.write_text(markdown, encoding="utf-8")
-        for name in WRITERS:
-            _pandoc(source, name, out_dir, templates, bibliography.resolve())
+        for suffix in WRITERS:
+            _pandoc(source, suffix, out_dir, templates, bibliography.resolve())
         engine = _pdf(source, out_dir, epoch)
         for suffix in (".md", ".tex", ".pdf", ".html"):
-            os.replace(source.with_suffix(suffix), out_dir / f"report{suffix}")
+            os.replace(source.with_suffix(suffix), out_dir / f"{name}{suffix}")
     return engine
 
 
@@ -77,7 +82,7 @@ def _pandoc(source: Path, name: str, out_dir: Path, templates: Path, bibliograph
     done = subprocess.run(command, cwd=out_dir, capture_output=True, text=True, check=False)
     if done.returncode:
         complaint = done.stderr.split("stack traceback")[0].strip()
-        raise ValueError(f"pandoc cannot make report.{name}: {complaint}")
+        raise ValueError(f"pandoc cannot make {source.stem}.{name}: {complaint}")
 
 
 def _pdf(source: Path, out_dir: Path, epoch: int) -> dict[str, str]:
@@ -86,7 +91,7 @@ def _pdf(source: Path, out_dir: Path, epoch: int) -> dict[str, str]:
         try:
             return _lualatex(source.with_suffix(".tex"), out_dir, epoch)
         except MissingPackagesError as error:
-            LOG.warning("LuaLaTeX lacks something (%s): report.pdf is made by Typst", error)
+            LOG.warning("LuaLaTeX lacks something (%s): the PDF is made by Typst", error)
     return _typst(source.with_suffix(".typ"), out_dir, epoch)
 
 
@@ -101,7 +106,7 @@ def _lualatex(tex: Path, out_dir: Path, epoch: int) -> dict[str, str]:
         before = after
     log = tex.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
     for line in re.findall(r"Overfull \\hbox .* in alignment.*|Missing character: .*", log):
-        LOG.warning("report.pdf: %s", line)
+        LOG.warning("%s.pdf: %s", tex.stem, line)
     return {"engine": "lualatex", "version": re.search(r"Version (\S+)", log)[1]}
 
 
@@ -131,7 +136,7 @@ def _lualatex_pass(tex: Path, out_dir: Path, epoch: int) -> None:
     if missing:
         raise MissingPackagesError(missing[0])
     complaint = re.search(r"^!.*(?:\n.*){0,2}", done.stdout, re.MULTILINE)
-    raise ValueError(f"LuaLaTeX cannot make report.pdf: {complaint[0] if complaint else done}")
+    raise ValueError(f"LuaLaTeX cannot make {tex.stem}.pdf: {complaint[0] if complaint else done}")
 
 
 def _typst(typ: Path, out_dir: Path, epoch: int) -> dict[str, str]:
@@ -148,5 +153,5 @@ def _typst(typ: Path, out_dir: Path, epoch: int) -> dict[str, str]:
                 timestamp=datetime.datetime.fromtimestamp(epoch, datetime.UTC),
             )
         except typst.TypstError as error:
-            raise ValueError(f"Typst cannot make report.pdf: {error}") from error
+            raise ValueError(f"Typst cannot make {typ.stem}.pdf: {error}") from error
     return {"engine": "typst", "version": version("typst")}

@@ -2,15 +2,28 @@
 
 import jinja2
 
-from actgrid import markdown, report_handmade, report_learned, report_works, summary
+from actgrid import (
+    markdown,
+    report_claims,
+    report_cost,
+    report_handmade,
+    report_learned,
+    report_paper,
+    report_works,
+    summary,
+)
 
-MAIN = "report.md.j2"
 WORKS = ("learned", "trained", "autograd", "gradients")  # each has tables of its own, or None
-OPTIONAL = ("reproduction", "agreement", *WORKS)  # None where a grid has nothing of the kind
+OPTIONAL = (
+    "reproduction",
+    "agreement",
+    "cost",
+    *WORKS,
+)  # None where a grid has nothing of the kind
 
 
 def fill(templates: dict[str, str], **values) -> str:
-    """The Markdown of the report: the template MAIN, which includes the others.
+    """The Markdown of a document: the first template, which includes the others.
 
     Comments in a template are <# ... #>, since {# starts an identifier in Markdown. It may call
     the functions of TABLES by their names, and those of `summary`.
@@ -27,12 +40,16 @@ def fill(templates: dict[str, str], **values) -> str:
     filters = (markdown.number, markdown.rounded, markdown.percent, markdown.listed)
     environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"summary": summary} | {tool.__name__: tool for tool in TABLES}
-    return environment.get_template(MAIN).render(dict.fromkeys(OPTIONAL) | values) + "\n"
+    template = environment.get_template(next(iter(templates)))
+    return template.render(dict.fromkeys(OPTIONAL) | values) + "\n"
 
 
 TABLES = (
     markdown.table,
+    report_claims.judged_table,
+    report_cost.cost_table,
     *report_handmade.TABLES,
     *report_learned.TABLES,
     *report_works.TABLES,
+    *report_paper.TABLES,
 )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from actgrid.markdown import decimals, interval, of_rows, percent, table
+from actgrid.markdown import decimals, interval, of_rows, percent
 from actgrid.summary import in_words
 
 
@@ -84,15 +84,7 @@ def trial_table(trials: pd.DataFrame) -> str:
     )
 
 
-def protocol_table(protocol: dict) -> str:
-    """The protocol's settings in words."""
-    absent = {"monitor": "nothing", "patience": "no limit"}
-    shown = {key: value or absent.get(key, value) for key, value in protocol.items()}
-    rows = [(key.replace("_", " "), in_words(value)) for key, value in shown.items()]
-    return table({"Setting": "l", "Value": "l"}, rows)
-
-
 TABLES = (
     *(final_table, reproduction_table, corrected_table),
-    *(agreement_table, trial_table, protocol_table),
+    *(agreement_table, trial_table),
 )

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from actgrid.markdown import decimals, interval, listed, number, of_rows, table
-from actgrid.verdicts import verdicts
 
 
 def learned_published_table(cells: pd.DataFrame) -> str:
@@ -159,14 +158,7 @@ def claim_table(claims: pd.DataFrame) -> str:
     )
 
 
-def verdict_table(claims: pd.DataFrame, overall: pd.DataFrame, evidence: bool = True) -> str:
-    """The source work's statements, with the rule, the numbers and (of evidence) the verdict."""
-    header = dict.fromkeys(("Statement", "Rule", "Numbers", "Verdict"), "l")
-    rows = verdicts(claims, overall)
-    return table(header, rows if evidence else [(*row[:3], "no evidence") for row in rows])
-
-
 TABLES = (
     *(learned_published_table, parity_table, overall_table, transfer_table, evaluation_table),
-    *(trial_evaluation_table, shape_table, spread_table, claim_table, verdict_table),
+    *(trial_evaluation_table, shape_table, spread_table, claim_table),
 )

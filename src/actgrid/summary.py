@@ -26,6 +26,27 @@ def of_source(config: dict, source: str) -> list[str]:
     return [name for name, study in config["studies"].items() if study["source"] == source]
 
 
+def sources(config: dict) -> list[str]:
+    """The source works that a grid reproduces, in the order of its studies."""
+    return list(dict.fromkeys(study["source"] for study in config["studies"].values()))
+
+
+def networks(runs: pd.DataFrame) -> list[list[str]]:
+    """The [data set, network] pairs of some runs, in their order."""
+    return runs[["dataset", "architecture"]].drop_duplicates().values.tolist()
+
+
+def monitored(config: dict, dataset: str, architecture: str) -> bool:
+    """Whether the runs of a pair stop or are kept by a validation figure, and are tested once."""
+    return bool(grid.pairs(config)[dataset, architecture].get("monitor"))
+
+
+def checksums(runs: pd.DataFrame) -> list[list[str]]:
+    """[data set, sha256 of its prepared arrays], a row each."""
+    rows = runs[["dataset", "data_sha256"]].drop_duplicates()
+    return [[dataset, f"`{sha256}`"] for dataset, sha256 in rows.values]
+
+
 def protocol_of(config: dict, source: str) -> dict:
     """The protocol of the first study of a source work."""
     return config["studies"][of_source(config, source)[0]]["protocol"]
@@ -181,7 +202,6 @@ def provenance(runs: pd.DataFrame, config: dict) -> list[tuple[str, str]]:
         ("Device", f"{values('device')}; threads a run: {values('threads')}"),
         *((name, values(name)) for name in records.VERSIONS),
         ("Precision", values("precision")),
-        ("Data, sha256 of the prepared arrays", values("data_sha256")),
         ("Config, sha256", hashlib.sha256(text.encode()).hexdigest()),
         ("Processor time of all runs", f"{runs['cpu_seconds'].sum() / 3600:.2f} h"),
         ("First and last run finished", f"{runs['finished'].min()}, {runs['finished'].max()}"),

@@ -11,10 +11,12 @@ from actgrid.architectures import ARCHITECTURES
 from actgrid.config import ConfigError, check
 
 try:
-    check(config, yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()))
+    checked = check(config, yaml.safe_load((Path(workflow.basedir) / "workflow/schemas/config.schema.yaml").read_text()))
 except ConfigError as error:
     sys.exit(str(error))
 
+OWN = [name for name, entry in config["activations"].items() if "function" not in entry]
+config |= checked
 RUNS = grid.expand(config)
 PAIRS = grid.pairs(config)
 STUDIES = grid.cells(config)
@@ -54,10 +56,10 @@ def get_run_source(wildcards):
         "protocol",
         "architectures/initialisation",
         f"architectures/{ARCHITECTURES[wildcards.architecture]}",
-        f"activations/{ACTIVATIONS[function]}",
+        *get_function_modules(entry),
         *(["activations/graph"] if function in SHARED else []),
         *(["activations/subnetwork"] if "matched_to" in entry else []),
-    )
+    ) + get_imported(entry)
 
 
 def get_settings(wildcards):
@@ -123,6 +125,8 @@ def get_figures():
     tested = [pair for pair, protocol in PAIRS.items() if not protocol.get("monitor")]
     figures += [f"<figures>/{dataset}/{name}/learning_curves" for dataset, name in tested]
     figures += ["<figures>/published"] if get_published("customactfuncs") else []
+    figures += [f"<figures>/{name}" for name in ("forest", "heatmap", "ranks", "critical_difference", "cost_accuracy")]
+    figures += of_pairs("<figures>/{dataset}/{architecture}/sorted")
     return figures + get_learned_figures() + get_work_figures()
 
 
@@ -166,14 +170,15 @@ def get_learned_tables():
 
 def get_final_output():
     """What `snakemake` without a target makes."""
-    tables = ["runs", "epochs", "final_epoch"]
+    tables = ["runs", "epochs", "final_epoch", "claims"]
     datasets = sorted({run.dataset for run in RUNS})
     return [
         *(f"<results>/{name}.csv" for name in tables),
         *get_learned_tables(),
         *(f"<results>/{dataset}.ods" for dataset in datasets),
         *(f"{figure}.pdf" for figure in get_figures()),
-        *(f"report/report.{extension}" for extension in ("md", "tex", "pdf", "html")),
+        *expand("report/{name}.{extension}", name=["report", "supplement"], extension=["md", "tex", "pdf", "html"]),
+        "report/explore.html",
     ]
 
 
@@ -190,18 +195,11 @@ def get_drawn_activations():
 
 def get_activation_source():
     """Modules that the graphs of the activations depend on."""
-    functions = {entry["function"] for entry in get_drawn_activations().values()}
-    used = sorted({ACTIVATIONS[function] for function in functions})
-    return modules("activations/graph", *(f"activations/{name}" for name in used))
+    drawn = get_drawn_activations().values()
+    used = sorted({name for entry in drawn for name in get_function_modules(entry)})
+    return modules("activations/graph", *used) + [file for entry in drawn for file in get_imported(entry)]
 
 
 def get_families():
     """activation -> family, which is its colour."""
     return {name: entry["family"] for name, entry in config["activations"].items()}
-
-
-def get_reproduction():
-    """The comparison with published figures, if the grid has any."""
-    if not get_published("customactfuncs"):
-        return []
-    return ["<results>/reproduction.csv", "<results>/agreement.csv"]

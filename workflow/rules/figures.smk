@@ -2,6 +2,7 @@
 
 rule tabulate_activations:
     input:
+        checked=[f"<results>/checks/{name}.json" for name in get_drawn_activations() if name in OWN],
         source=get_activation_source(),
     output:
         "<figures>/activations.csv",
@@ -39,7 +40,7 @@ rule draw_final_epoch:
     input:
         epochs="<results>/{dataset}/{architecture}/epochs.csv",
         final="<results>/{dataset}/{architecture}/final_epoch.csv",
-        source=modules("scores", "figures/bars", "figures/style"),
+        source=modules("scores", "figures/bars", "figures/dots", "figures/compared", "figures/style"),
     output:
         "<figures>/{dataset}/{architecture}/final_epoch.pdf",
         "<figures>/{dataset}/{architecture}/final_epoch.svg",
@@ -47,11 +48,21 @@ rule draw_final_epoch:
             "<figures>/{dataset}/{architecture}/final_epoch.png",
             caption="../report/final_epoch.rst",
             category="Final epoch",
-            labels={"data set": "{dataset}", "architecture": "{architecture}"},
+            labels={"data set": "{dataset}", "architecture": "{architecture}", "as": "bars"},
         ),
         "<figures>/{dataset}/{architecture}/final_epoch.csv",
+        "<figures>/{dataset}/{architecture}/sorted.pdf",
+        "<figures>/{dataset}/{architecture}/sorted.svg",
+        report(
+            "<figures>/{dataset}/{architecture}/sorted.png",
+            caption="../report/sorted.rst",
+            category="Final epoch",
+            labels={"data set": "{dataset}", "architecture": "{architecture}", "as": "dots"},
+        ),
+        "<figures>/{dataset}/{architecture}/sorted.csv",
     params:
         families=get_families(),
+        baseline=config["comparison"]["baseline"],
     log:
         "logs/<figures>/{dataset}/{architecture}/final_epoch.log",
     conda:

@@ -1,4 +1,4 @@
-"""Fill the report's templates with the tables' numbers and render it in all formats."""
+"""Fill the report's or the supplement's templates with the tables' numbers and render them."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import yaml
 
 from actgrid import rendering, report, summary
 
-given, out = snakemake.input, Path(snakemake.output[0]).parent
+given, out = snakemake.input, Path(snakemake.output[0])
 groups = {
     name: {Path(file).stem: pd.read_csv(file) for file in given[name]}
     for name in ("tables", "trials", *report.WORKS)
@@ -18,8 +18,8 @@ text = report.fill(
     **(tables := groups.pop("tables")) | {name: frames or None for name, frames in groups.items()},
     config=snakemake.params.config,
     full=yaml.safe_load(Path(given.base).read_text()),
-    figures=os.path.relpath(snakemake.params.config["pathvars"]["figures"], out),
+    figures=os.path.relpath(snakemake.params.config["pathvars"]["figures"], out.parent),
 )
 layout, when = Path("workflow/report"), summary.timestamp(tables["runs"])
-engine = rendering.render(text, out, layout, Path(given.bibliography), when)
+engine = rendering.render(text, out.parent, layout, Path(given.bibliography), when, out.stem)
 Path(snakemake.log[0]).write_text(f"PDF by {engine['engine']} {engine['version']}\n")

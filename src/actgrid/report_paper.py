@@ -1,0 +1,122 @@
+"""Tables of the report itself: works, protocols, verdicts and the comparison; free of torch."""
+
+import pandas as pd
+
+from actgrid.markdown import decimals, interval, number, of_rows, table
+from actgrid.summary import in_words, protocol_of
+
+ABSENT_SETTINGS = {"monitor": "nothing", "patience": "no limit"}
+
+# source -> what it is about, and what it reports; facts of the works
+WORKS = {
+    "customactfuncs": (
+        "ReLU changed by hand in one property at a time: slope, jump at 0, leak, hills",
+        "mean accuracies of 20 functions in 4 networks",
+    ),
+    "learnedactivation": (
+        "a small network learned as the activation, three bases and sizes, on covertype",
+        "27 validation AUCs; graphs; statements in words",
+    ),
+    "trainedparameters": (
+        "alpha + beta x with both trained, on banknotes",
+        "one classification report; curves",
+    ),
+    "autogradfunctions": (
+        "ReLU, tanh and leaky ReLU with derivatives by hand, on MNIST",
+        "a training log of 25 + 5 + 5 epochs; statements",
+    ),
+    "activationzoo": (
+        "notes on six standard activations as modules",
+        "statements in words, no number",
+    ),
+}
+
+
+def works_table(sources: list[str]) -> str:
+    """The works of a grid: key of the reference, subject, what it reports."""
+    rows = [(f"*{source}* [@{source}]", *WORKS[source]) for source in sources]
+    return table(dict.fromkeys(("Work", "Subject", "Reports"), "l"), rows)
+
+
+def protocols_table(config: dict) -> str:
+    """The settings of every work's protocol, a column a work."""
+    sources = list(dict.fromkeys(study["source"] for study in config["studies"].values()))
+    protocols = {source: protocol_of(config, source) for source in sources}
+    keys = dict.fromkeys(key for protocol in protocols.values() for key in protocol)
+    rows = [
+        (key.replace("_", " "), *(_setting(key, of.get(key)) for of in protocols.values()))
+        for key in keys
+    ]
+    return table({"Setting": "l"} | dict.fromkeys(sources, "l"), rows)
+
+
+def _setting(key, value):
+    return in_words(value or ABSENT_SETTINGS.get(key, value)).replace("_", " ")
+
+
+def verdict_counts_table(claims: pd.DataFrame) -> str:
+    """How many statements of each work got which verdict; the last row sums up."""
+    counts = pd.crosstab(claims["source"], claims["verdict"])
+    counts = counts.loc[claims["source"].unique()]
+    counts.loc["all"] = counts.sum()
+    header = {"Work": "l", "Statements": "r"} | dict.fromkeys(counts.columns, "r")
+    return table(header, ((name, row.sum(), *row) for name, row in counts.iterrows()))
+
+
+def comparison_table(compared: pd.DataFrame, most: int | None = None) -> str:
+    """Activations against the baseline, those in the most cells first, then by mean difference.
+
+    most: show so many rows only; None shows all.
+    """
+    keys = ["cells", "mean_difference"]
+    ordered = compared.sort_values(keys, ascending=False, kind="stable").head(most)
+    return of_rows(
+        ordered,
+        ("Activation", "l", "activation"),
+        ("Cells", "r", "cells"),
+        ("Failed", "r", "failures"),
+        ("Difference", "r", decimals("mean_difference", 3)),
+        ("95 % interval", "r", interval("", 3)),
+        ("Win / tie / loss", "r", lambda row: f"{row['wins']} / {row['ties']} / {row['losses']}"),
+        ("Effect", "r", decimals("effect_size", 2)),
+        ("P(better)", "r", decimals("improvement", 2)),
+        ("p", "r", decimals("p", 3)),
+        ("p, Holm", "r", decimals("p_holm", 3)),
+    )
+
+
+def rankings_table(rankings: pd.DataFrame) -> str:
+    """Mean rank and interquartile mean of every activation within its study."""
+    return of_rows(
+        rankings.sort_values(["study", "mean_rank"], kind="stable"),
+        ("Study", "l", "study"),
+        ("Activation", "l", "activation"),
+        ("Cells", "r", "cells"),
+        ("Runs", "r", "n"),
+        ("Mean rank", "r", decimals("mean_rank", 1)),
+        ("IQM", "r", decimals("iqm", 3)),
+        ("95 % interval", "r", interval("iqm_", 3)),
+    )
+
+
+def failures_table(failures: pd.DataFrame) -> str:
+    """Cells with runs that diverged: how many of how many, and when."""
+    return of_rows(
+        failures,
+        ("Data set", "l", "dataset"),
+        ("Network", "l", "architecture"),
+        ("Activation", "l", "activation"),
+        ("Failed", "r", lambda row: f"{row['failed']} of {row['runs']}"),
+        ("In epochs", "r", _epochs),
+    )
+
+
+def _epochs(row):
+    first, last = (number(row[name], 0) for name in ("first_epoch", "last_epoch"))
+    return first if first == last else f"{first} to {last}"
+
+
+TABLES = (
+    *(works_table, protocols_table, verdict_counts_table, comparison_table),
+    *(rankings_table, failures_table),
+)
