@@ -654,10 +654,26 @@ def test_the_table_of_the_report_says_why_or_what_is_missing():
     both = {"a": claim(), "b_c": claim(claim="It does not.", needs=[{"study": "autograd"}])}
     table = claims.judge(both, {"cells": cells(YES)}, ran(), FULL, FULL)
     lines = report_claims.judged_table(table).splitlines()
-    assert lines[2] == (
-        "| It does well. [@activationzoo] | k0 0.200 (0.100 to 0.300), n = 3 | holds | By 0.200. |"
-    )
-    assert lines[3].startswith("| It does not. [@activationzoo] | – | not enough runs | mnist/")
-    assert len(lines) == 4
-    back = table.assign(**{name: np.nan for name in ("evidence", "why")}).head(0)
-    assert len(report_claims.judged_table(back).splitlines()) == 2
+    assert lines[2:4] == [
+        "| **E, standard** |  |  |  |",
+        "| It does well. | k0 0.200 (0.100 to 0.300), n = 3 | *holds* | By 0.200. |",
+    ]
+    assert lines[4].startswith("| It does not. | – | *not enough runs* | missing: mnist/")
+    assert len(lines) == 5
+    assert len(report_claims.judged_table(table.head(0)).splitlines()) == 2
+
+
+def test_of_many_numbers_the_table_shows_the_one_that_decides():
+    row = claims.judge({"a": claim()}, {"cells": cells(YES)}, ran(), FULL, FULL)
+    row["evidence"] = "; ".join(["k 0.1"] * (report_claims.SHOWN + 1))
+    assert "| 0.200 (0.100 to 0.300), the deciding one of 5 |" in report_claims.judged_table(row)
+
+
+def test_verdicts_are_counted_by_work():
+    rows = [("activationzoo", "holds")] * 2 + [("customactfuncs", "does not hold")]
+    counted = report_claims.verdict_counts_table(pd.DataFrame(rows, columns=["source", "verdict"]))
+    assert counted.splitlines()[2:] == [
+        "| E, standard | 2 | 2 | 0 | 0 | 0 | 0 |",
+        "| A, hand-made | 1 | 0 | 1 | 0 | 0 | 0 |",
+        "| all | 3 | 2 | 1 | 0 | 0 | 0 |",
+    ]

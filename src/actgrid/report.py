@@ -46,8 +46,8 @@ def fill(templates: dict[str, str], **values) -> str:
 
 TABLES = (
     markdown.table,
-    report_claims.judged_table,
-    report_cost.cost_table,
+    *report_claims.TABLES,
+    *report_cost.TABLES,
     *report_handmade.TABLES,
     *report_learned.TABLES,
     *report_works.TABLES,

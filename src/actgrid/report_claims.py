@@ -1,27 +1,54 @@
-"""The table of the report on what the source works say; free of torch."""
+"""The tables of the report on what the source works say; free of torch."""
 
 import pandas as pd
 
-from actgrid.markdown import ABSENT, table
+from actgrid.judgement import VERDICTS
+from actgrid.markdown import ABSENT, interval, number, table
+
+WORKS = {  # source -> its name in tables
+    "customactfuncs": "A, hand-made",
+    "learnedactivation": "B, learned",
+    "trainedparameters": "C, trained",
+    "autogradfunctions": "D, by hand",
+    "activationzoo": "E, standard",
+}
+SHOWN = 4  # parts of the evidence; of more the one that decides
 
 
 def judged_table(claims: pd.DataFrame) -> str:
-    """Every statement with its numbers, verdict, and why, or what is missing for one."""
+    """Every statement with its numbers, verdict, and why, or what is missing; works as headings."""
     header = dict.fromkeys(("Statement", "Numbers", "Verdict", "Why"), "l")
-    rows = [
-        (
-            f"{row['claim']} [@{row['source']}]",
-            _or(row["evidence"], ABSENT),
-            row["verdict"],
-            _or(row["why"], row["missing"]),
-        )
-        for row in claims.to_dict("records")
-    ]
+    rows = []
+    for source, own in claims.groupby("source", sort=False):
+        rows.append((f"**{WORKS[source]}**", "", "", ""))
+        rows += map(_judged, own.to_dict("records"))
     return table(header, rows)
 
 
-def _or(text, other):
-    return other if pd.isna(text) else text
+def _judged(row):
+    missing = f"missing: {row['missing']}"
+    why = missing if pd.isna(row["why"]) else row["why"]
+    return row["claim"], _numbers(row), f"*{row['verdict']}*", why
 
 
-TABLES = (judged_table,)
+def _numbers(row):
+    """The evidence; where it has many parts, the one that decides."""
+    if pd.isna(row["evidence"]):
+        return ABSENT
+    parts = row["evidence"].count("; ") + 1
+    if parts <= SHOWN:
+        return row["evidence"]
+    return f"{number(row['value'], 3)} ({interval('', 3)(row)}), the deciding one of {parts}"
+
+
+def verdict_counts_table(claims: pd.DataFrame) -> str:
+    """How many statements of each work got which verdict; the last row sums up."""
+    counts = pd.crosstab(claims["source"], claims["verdict"])
+    counts = counts.reindex(claims["source"].unique()).reindex(columns=VERDICTS, fill_value=0)
+    counts = counts.rename(index=WORKS)
+    counts.loc["all"] = counts.sum()
+    header = {"Work": "l", "Statements": "r"} | dict.fromkeys(VERDICTS, "r")
+    return table(header, ((name, row.sum(), *row) for name, row in counts.iterrows()))
+
+
+TABLES = (judged_table, verdict_counts_table)

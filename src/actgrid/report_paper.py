@@ -1,14 +1,14 @@
-"""Tables of the report itself: works, protocols, verdicts and the comparison; free of torch."""
+"""Tables of the report itself: works, protocols and the comparison; free of torch."""
 
 import pandas as pd
 
 from actgrid.markdown import decimals, interval, number, of_rows, table
+from actgrid.report_claims import WORKS
 from actgrid.summary import in_words, protocol_of
 
 ABSENT_SETTINGS = {"monitor": "nothing", "patience": "no limit"}
 
-# source -> what it is about, and what it reports; facts of the works
-WORKS = {
+SUBJECTS = {  # source -> what it is about, and what it reports; facts of the works
     "customactfuncs": (
         "ReLU changed by hand in one property at a time: slope, jump at 0, leak, hills",
         "mean accuracies of 20 functions in 4 networks",
@@ -18,12 +18,12 @@ WORKS = {
         "27 validation AUCs; graphs; statements in words",
     ),
     "trainedparameters": (
-        "alpha + beta x with both trained, on banknotes",
+        "$\\alpha + \\beta x$ with both trained, on banknotes",
         "one classification report; curves",
     ),
     "autogradfunctions": (
-        "ReLU, tanh and leaky ReLU with derivatives by hand, on MNIST",
-        "a training log of 25 + 5 + 5 epochs; statements",
+        "ReLU, tanh and leaky ReLU with derivatives written by hand, on MNIST",
+        "a training log of 35 epochs; statements",
     ),
     "activationzoo": (
         "notes on six standard activations as modules",
@@ -34,7 +34,7 @@ WORKS = {
 
 def works_table(sources: list[str]) -> str:
     """The works of a grid: key of the reference, subject, what it reports."""
-    rows = [(f"*{source}* [@{source}]", *WORKS[source]) for source in sources]
+    rows = [(f"{WORKS[source]} [@{source}]", *SUBJECTS[source]) for source in sources]
     return table(dict.fromkeys(("Work", "Subject", "Reports"), "l"), rows)
 
 
@@ -47,20 +47,11 @@ def protocols_table(config: dict) -> str:
         (key.replace("_", " "), *(_setting(key, of.get(key)) for of in protocols.values()))
         for key in keys
     ]
-    return table({"Setting": "l"} | dict.fromkeys(sources, "l"), rows)
+    return table({"Setting": "l"} | dict.fromkeys(map(WORKS.get, sources), "l"), rows)
 
 
 def _setting(key, value):
     return in_words(value or ABSENT_SETTINGS.get(key, value)).replace("_", " ")
-
-
-def verdict_counts_table(claims: pd.DataFrame) -> str:
-    """How many statements of each work got which verdict; the last row sums up."""
-    counts = pd.crosstab(claims["source"], claims["verdict"])
-    counts = counts.loc[claims["source"].unique()]
-    counts.loc["all"] = counts.sum()
-    header = {"Work": "l", "Statements": "r"} | dict.fromkeys(counts.columns, "r")
-    return table(header, ((name, row.sum(), *row) for name, row in counts.iterrows()))
 
 
 def comparison_table(compared: pd.DataFrame, most: int | None = None) -> str:
@@ -117,6 +108,6 @@ def _epochs(row):
 
 
 TABLES = (
-    *(works_table, protocols_table, verdict_counts_table, comparison_table),
+    *(works_table, protocols_table, comparison_table),
     *(rankings_table, failures_table),
 )

@@ -34,6 +34,7 @@ rule render_report:
             "report_handmade",
             "report_learned",
             "report_works",
+            "judgement",
             "markdown",
             "summary",
             "rendering",
