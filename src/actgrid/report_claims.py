@@ -16,8 +16,8 @@ SHOWN = 4  # parts of the evidence; of more the one that decides
 
 
 def judged_table(claims: pd.DataFrame) -> str:
-    """Every statement with its numbers, verdict, and why, or what is missing; works as headings."""
-    header = dict.fromkeys(("Statement", "Numbers", "Verdict", "Why"), "l")
+    """Every statement with rule, numbers and verdict, and why or what is missing, work by work."""
+    header = dict.fromkeys(("Statement", "Rule", "Numbers", "Verdict"), "l")
     rows = []
     for source, own in claims.groupby("source", sort=False):
         rows.append((f"**{WORKS[source]}**", "", "", ""))
@@ -26,9 +26,8 @@ def judged_table(claims: pd.DataFrame) -> str:
 
 
 def _judged(row):
-    missing = f"missing: {row['missing']}"
-    why = missing if pd.isna(row["why"]) else row["why"]
-    return row["claim"], _numbers(row), f"*{row['verdict']}*", why
+    why = row["missing"] if pd.isna(row["why"]) else row["why"]
+    return row["claim"], row["rule"], _numbers(row), f"**{row['verdict']}**. {why}"
 
 
 def _numbers(row):
