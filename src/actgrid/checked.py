@@ -41,7 +41,7 @@ def findings(facts: dict) -> str:
         "jumps there": breaks(facts["jumps"]),
         "on [-100, 100]": "infinite in places" if facts["overflows"] else "finite",
         "far away": far,
-        "f' against differences": f"at most {facts['difference']:.1e} off",
+        "f' against differences": f"at most {facts['difference']:.1e} off beyond rounding",
         "half precision": " and ".join(half) or "no",
     }
     return "\n".join(f"{title:<24}{text}" for title, text in rows.items())
