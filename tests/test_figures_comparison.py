@@ -444,3 +444,13 @@ def test_same_bytes_in_another_process(tmp_path):
     for folder in (here, there):
         assert sorted(file.name for file in folder.iterdir()) == sorted(names)
     assert [n for n in names if (here / n).read_bytes() != (there / n).read_bytes()] == []
+
+
+def test_a_forest_without_a_difference():
+    """Of a cell whose every run failed there is a row, and nothing in it."""
+    none = {"difference": np.nan, "outcome": "loss", "n": 0, "failures": 2}
+    cells = pd.DataFrame([{"dataset": "d", "architecture": "net", "activation": "elu"} | none])
+    ends = dict.fromkeys(("mean_difference", "low", "high"), np.nan)
+    rows = pd.DataFrame([{"activation": "elu", "cells": 1, "failures": 2} | ends])
+    figure = forest.forest(rows, cells, {"elu": "smooth", "relu": "rectifier"}, "relu")
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["elu (1; 2 failed)"]

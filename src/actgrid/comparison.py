@@ -19,7 +19,7 @@ DIFFERENCES = [
     *("difference", "low", "high", "seed_correlation", "outcome"),
 ]
 COMPARISON = [
-    *("activation", "cells", "auc_cells", "failed_cells", "runs", "failures", "failure_share"),
+    *("activation", "cells", "auc_cells", "failed_cells", "runs", "failures"),
     *("mean_difference", "low", "high", "effect_size", "wins", "ties", "losses"),
     *("p", "smallest_p", "p_holm", "improvement", "improvement_low", "improvement_high"),
 ]
@@ -47,7 +47,8 @@ def cell_differences(runs: pd.DataFrame, baseline: str) -> pd.DataFrame:
     95 % Welch interval over seeds, empty if either n < 2. seed_correlation: Pearson's, over the
     seeds that both have; empty for fewer than 3. outcome: win or loss where the interval lies above
     or below 0, else tie; empty without one. A cell whose every run failed keeps its row (n = 0),
-    has no difference, and is a loss.
+    has no difference, and is a loss; where the baseline's every run failed and the cell's did
+    not, it is a win.
     """
     yardsticks = dict(list(runs[runs["activation"] == baseline].groupby(PAIR)))
     others = runs[runs["activation"] != baseline]
@@ -109,8 +110,8 @@ def _against(rows, yardstick):
 
 
 def _outcome(n, baseline_n, low, high):
-    if n == 0 and baseline_n > 0:
-        return "loss"
+    if 0 in (n, baseline_n) and n != baseline_n:
+        return "loss" if n == 0 else "win"
     if np.isnan(low):
         return None
     return "win" if low > 0 else "loss" if high < 0 else "tie"
@@ -121,7 +122,7 @@ def _summary(cells):
     known = cells["difference"].dropna().to_numpy()
     failed, runs = cells["failures"].sum(), (cells["n"] + cells["failures"]).sum()
     aucs = (cells["metric"] == "test_auc").sum()
-    counts = (len(cells), aucs, len(cells) - len(known), runs, failed, failed / runs)
+    counts = (len(cells), aucs, len(cells) - len(known), runs, failed)
     mean = known.mean() if len(known) else np.nan
     outcomes = ((cells["outcome"] == name).sum() for name in ("win", "tie", "loss"))
     effect = (mean, *inference.t_interval(known), inference.rank_biserial(known), *outcomes)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from actgrid.markdown import decimals, interval, number, of_rows, table
 from actgrid.report_claims import WORKS
-from actgrid.summary import in_words, protocol_of
+from actgrid.summary import in_words, protocol_of, sources
 
 ABSENT_SETTINGS = {"monitor": "nothing", "patience": "no limit"}
 
@@ -32,22 +32,21 @@ SUBJECTS = {  # source -> what it is about, and what it reports; facts of the wo
 }
 
 
-def works_table(sources: list[str]) -> str:
-    """The works of a grid: key of the reference, subject, what it reports."""
-    rows = [(f"{WORKS[source]} [@{source}]", *SUBJECTS[source]) for source in sources]
+def works_table(config: dict) -> str:
+    """The works of a grid: name and reference, subject, what it reports."""
+    rows = [(f"{WORKS[key]} [@{key}]", *SUBJECTS[key]) for key in sources(config)]
     return table(dict.fromkeys(("Work", "Subject", "Reports"), "l"), rows)
 
 
 def protocols_table(config: dict) -> str:
     """The settings of every work's protocol, a column a work."""
-    sources = list(dict.fromkeys(study["source"] for study in config["studies"].values()))
-    protocols = {source: protocol_of(config, source) for source in sources}
+    protocols = {source: protocol_of(config, source) for source in sources(config)}
     keys = dict.fromkeys(key for protocol in protocols.values() for key in protocol)
     rows = [
         (key.replace("_", " "), *(_setting(key, of.get(key)) for of in protocols.values()))
         for key in keys
     ]
-    return table({"Setting": "l"} | dict.fromkeys(map(WORKS.get, sources), "l"), rows)
+    return table({"Setting": "l"} | dict.fromkeys(map(WORKS.get, protocols), "l"), rows)
 
 
 def _setting(key, value):
@@ -64,7 +63,7 @@ def comparison_table(compared: pd.DataFrame, most: int | None = None) -> str:
     return of_rows(
         ordered,
         ("Activation", "l", "activation"),
-        ("Cells", "r", "cells"),
+        ("Cells", "r", _cells),
         ("Failed", "r", "failures"),
         ("Difference", "r", decimals("mean_difference", 3)),
         ("95 % interval", "r", interval("", 3)),
@@ -74,6 +73,10 @@ def comparison_table(compared: pd.DataFrame, most: int | None = None) -> str:
         ("p", "r", decimals("p", 3)),
         ("p, Holm", "r", decimals("p_holm", 3)),
     )
+
+
+def _cells(row):
+    return f"{row['cells']} ({row['failed_cells']} failed)" if row["failed_cells"] else row["cells"]
 
 
 def rankings_table(rankings: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ NOTHING = 0.15  # test accuracy below which a network of ten classes has learned
 
 
 def of_pair(final: pd.DataFrame, dataset: str, architecture: str) -> pd.DataFrame:
-    """The cells of one (data set, architecture) pair."""
+    """The rows of one (data set, architecture) pair."""
     return final[(final["dataset"] == dataset) & (final["architecture"] == architecture)]
 
 
@@ -145,19 +145,20 @@ def at(log: pd.DataFrame, metric: str) -> pd.Series:
 
 
 def coverage(runs: pd.DataFrame, full: dict) -> list[list]:
-    """A row per (data set, architecture): what was run, and how many runs the full grid has."""
+    """A row per (data set, architecture) run or planned: what was run, and of how many."""
     planned = [(run.dataset, run.architecture) for run in grid.expand(full)]
+    pairs = dict.fromkeys([*map(tuple, networks(runs)), *planned])
+    found = ((pair, of_pair(runs, *pair)) for pair in pairs)
     return [
         [
-            dataset,
-            architecture,
-            f"{rows['parameters'].iloc[0]:,}",
+            *pair,
+            f"{rows['parameters'].iloc[0]:,}" if len(rows) else "–",
             rows["activation"].nunique(),
             rows["seed"].nunique(),
             len(rows),
-            planned.count((dataset, architecture)),
+            planned.count(pair),
         ]
-        for (dataset, architecture), rows in runs.groupby(["dataset", "architecture"], sort=False)
+        for pair, rows in found
     ]
 
 

@@ -71,7 +71,7 @@ def draw(
 def _limits(differences: pd.Series) -> tuple[float, float]:
     """Around all cells and 0, on both sides at least to where the scale is linear."""
     least = 1.2 * compared.THRESHOLD
-    low, high = differences.min(), differences.max()
+    low, high = differences.fillna(0).agg(["min", "max"])
     return min(1.3 * low, -least), max(1.3 * high, least)
 
 
