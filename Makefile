@@ -51,11 +51,12 @@ lint: $(READY)
 	$(BIN)/snakemake --lint
 
 check: $(READY)
-	@test -n "$(ACTIVATION)" || { echo "name one: make check ACTIVATION=relu"; exit 1; }
+	@case "$$ACTIVATION" in ''|[._]*|*[!A-Za-z0-9_.]*) \
+	  echo "'$$ACTIVATION' is no activation's name; name one: make check ACTIVATION=relu"; exit 1;; esac
 	@$(BIN)/snakemake --cores 1 --quiet all --forcerun show_activation \
-	  $(if $(CONFIG),--configfile $(CONFIG)) -- figures/checks/$(ACTIVATION).txt
-	@cat figures/checks/$(ACTIVATION).txt
-	@echo "The graph: figures/checks/$(ACTIVATION).png (also .pdf, .svg)"
+	  $${CONFIG:+--configfile "$$CONFIG"} -- "figures/checks/$$ACTIVATION.txt"
+	@cat "figures/checks/$$ACTIVATION.txt"
+	@echo "The graph: figures/checks/$$ACTIVATION.png (also .pdf, .svg)"
 
 clean:
 	rm -rf $(VENV)

@@ -1,6 +1,8 @@
 """What the works say, judged: bounds, evidence and verdicts by hand; claims.yaml as it stands."""
 
+import collections
 import copy
+import io
 import re
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from actgrid import (
     report_claims,
     scores,
     shape_claims,
+    shorthand,
     training,
 )
 from actgrid.config import ConfigError
@@ -197,12 +200,15 @@ def test_mean_is_that_of_each_label_with_a_t_interval():
     assert paired[1] == 2  # 1 - 0, 2 - 1, 6 - 2
 
 
-def test_share_is_of_sizes_with_a_wilson_interval():
-    table = pd.DataFrame({"net": ["x"] * 4, "v": [-0.5, 0.2, 0.001, -0.001]})
-    ask = {"quantity": "share", "table": "t", "where": {"net": "x"}, "value": "v", "label": ""}
-    wilson = stats.binomtest(2, 4).proportion_ci(0.95, "wilson")
-    expected = ("", 0.5, pytest.approx(wilson.low), pytest.approx(wilson.high), 4)
-    assert parts(ask | {"at_least": 0.01}, t=table) == [expected]
+def test_share_is_that_of_a_run_with_a_t_interval_over_runs():
+    names = {"dataset": "d", "architecture": "net", "activation": "affine"}
+    values = {0: [-0.5, 0.2, 0.001, -0.001], 1: [0.5, 0.5, 0.5, 0.0], 2: [0.01, -0.01, 1, 1]}
+    rows = [names | {"seed": seed, "v": value} for seed in values for value in values[seed]]
+    ask = {"quantity": "share", "table": "t", "where": {"dataset": "d"}, "value": "v", "label": ""}
+    ((_, value, *ends, n),) = parts(ask | {"at_least": 0.01}, t=pd.DataFrame(rows))
+    assert (value, n) == (0.75, 3)  # of 0.5, 0.75 and 1, however many layers a run has
+    assert ends == pytest.approx(stats.t.interval(0.95, 2, 0.75, stats.sem([0.5, 0.75, 1])))
+    assert parts(ask | {"at_least": 0.0}, t=pd.DataFrame(rows)) == [("", 1, 1, 1, 3)]
 
 
 def test_difference_pairs_labels_and_reaches_from_end_to_end():
@@ -215,6 +221,59 @@ def test_difference_pairs_labels_and_reaches_from_end_to_end():
     assert (value, low, high) == pytest.approx((0.1, 0.5 - 0.7, 0.8 - 0.4))
     other = both | {"of": entry("x", where={"act": "tanh"})}
     assert parts(other)[0][1:4] == pytest.approx((0.1, 0.0, 0.2))  # of a plain number
+
+
+def test_a_part_that_one_side_of_a_difference_lacks_is_there_without_numbers():
+    """In the order of the first side, then of the second."""
+    table = TABLE.assign(net=["y", "x", "a"], act=["relu", "relu", "tanh"])
+    of, minus = (
+        entry("{net}", where={"act": act, "net": nets}, **INTERVAL)
+        for act, nets in (("relu", ["x", "y"]), ("tanh", ["a"]))
+    )
+    both = {"quantity": "difference", "of": of, "minus": minus, "label": ""}
+    found = parts(both, table=table)
+    assert [part[:4] for part in found] == [(net, None, None, None) for net in ("y", "x", "a")]
+    assert judgement.judge({"above": 0}, evidence.parts([both], {"table": table}))[0] == OPEN
+
+
+def ended(**statuses):
+    """epochs.csv: two runs of two epochs a network, but those that diverged in the first."""
+    names = {"study": "s", "dataset": "d", "activation": "relu"}
+    return pd.DataFrame(
+        names | {"architecture": net, "seed": seed, "status": status, "epoch": epoch, "v": epoch}
+        for net, status in statuses.items()
+        for seed in (0, 1)
+        for epoch in ((1, 2) if status == "ok" else (1,))
+    )
+
+
+MEAN_OF_GOOD = {
+    "quantity": "mean",
+    "table": "t",
+    "where": {"dataset": "d", "status": "ok", "epoch": 2},
+    "value": "v",
+    "label": "{architecture}",
+}
+BEST = MEAN_OF_GOOD | {"quantity": "best_epoch", "where": {"dataset": "d"}}
+GOOD, LOST = ("a", 2, 2, 2, 2), ("b", None, None, None, 0)
+
+
+@pytest.mark.parametrize("ask", [MEAN_OF_GOOD, BEST])
+def test_a_network_whose_runs_all_failed_is_a_part_without_numbers(ask):
+    assert parts(ask, t=ended(a="ok", b="diverged")) == [GOOD, LOST]
+    assert parts(ask, t=ended(b="diverged")) == [LOST]
+    with pytest.raises(evidence.NoEvidence, match="^t: no epoch 3$"):
+        parts(
+            MEAN_OF_GOOD | {"where": {"dataset": "d", "status": "ok", "epoch": 3}}, t=ended(a="ok")
+        )
+
+
+def test_no_part_at_all_is_no_evidence():
+    rows = MEAN_OF_GOOD | {"quantity": "rows"}
+    both = {"quantity": "difference", "of": rows, "minus": rows, "label": ""}
+    for ask in (rows, both, {"quantity": "largest", "of": rows, "label": ""}):
+        with pytest.raises(evidence.NoEvidence, match="^t: no rows$"):
+            parts(ask, t=ended(b="diverged"))
 
 
 def test_the_largest_part_is_the_unknown_one_where_there_is_one():
@@ -330,7 +389,32 @@ def test_a_defect_explains_what_does_not_hold_where_its_own_rule_does(own, other
     table = pd.concat([cells(own), cells(other, net="b")])
     row = judged(claim(defect=defect), tables={"cells": table})
     assert row["verdict"] == verdict and (row["why"] == "A slip.") == (verdict == DEFECT)
-    assert (". as fed: k0 " in row["evidence"]) == (verdict != HOLDS)
+    assert row["evidence"].startswith("k0 ") and "as fed" not in row["evidence"]
+    seen = [row[f"defect_{key}"] for key in ("measure", "parts", "smallest", "largest")]
+    if verdict == HOLDS:
+        assert pd.isna([*seen, row["defect_evidence"]]).all()
+    else:
+        assert seen == ["as fed", 1, *[pytest.approx(sum(other) / 2)] * 2]
+        assert row["defect_evidence"].startswith("k0 ")
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "missing"),
+    [("ok", HOLDS, ""), ("diverged", NOT_ENOUGH, "all runs failed: b")],
+)
+def test_a_part_whose_runs_all_failed_leaves_no_verdict(status, verdict, missing):
+    row = judged(claim(evidence=[MEAN_OF_GOOD]), tables={"t": ended(a="ok", b=status)})
+    assert row["verdict"] == verdict
+    assert row["missing"] == missing if missing else pd.isna(row["missing"])
+    assert pd.isna(row["evidence"]) == pd.isna(row["value"]) == (verdict == NOT_ENOUGH)
+
+
+def test_a_part_whose_runs_all_failed_does_not_hide_one_that_breaks_the_rule():
+    broken = claim(evidence=[MEAN_OF_GOOD], rule={"below": 1})
+    row = judged(broken, tables={"t": ended(a="ok", b="diverged")})
+    assert row["verdict"] == FAILS and row["evidence"] == "a 2.000, n = 2; b –, n = 0"
+    nameless = claim(evidence=[MEAN_OF_GOOD | {"label": ""}])
+    assert judged(nameless, tables={"t": ended(b="diverged")})["missing"] == "all runs failed"
 
 
 def test_runs_that_are_missing_are_counted_and_leave_no_verdict():
@@ -371,6 +455,78 @@ def test_runs_made_otherwise_are_none():
     assert judged(config=overlaid("studies: {autograd: {protocol: {epochs: 2}}}"))["why"]
 
 
+def test_what_is_compared_otherwise_is_no_evidence():
+    """Differences to another baseline, where the claim rests on them."""
+    entries = [claim()["evidence"][0] | {"table": "cell_differences"}]
+    tables = {"cells": cells(YES), "cell_differences": cells(YES)}
+    for text, words in (
+        ("baseline: silu", "comparison.baseline differs: silu instead of relu"),
+        ("leave_out: []", "comparison.leave_out differs: none instead of mnist_float_bytes"),
+    ):
+        config = overlaid(f"comparison: {{{text}}}")
+        assert judged(claim(evidence=entries), tables, config=config)["missing"] == words
+        slip = {"measure": "x", "rule": {"below": 0}, "explains": "x", "evidence": entries}
+        assert judged(claim(defect=slip), tables, config=config)["missing"] == words
+        assert judged(tables=tables, config=config)["verdict"] == HOLDS
+    diagram = overlaid("comparison: {diagram: [relu, silu]}")
+    assert judged(claim(evidence=entries), tables, config=diagram)["verdict"] == HOLDS
+
+
+def cut(what):
+    """The full grid without a study, or without seeds, a network or an activation of it."""
+    config = copy.deepcopy(FULL)
+    study = config["studies"]["gradients"]
+    if what == "study":
+        del config["studies"]["gradients"]
+    elif what == "seeds":
+        study["seeds"] = study["seeds"][:2]
+    elif what == "network":
+        study["architectures"].remove("mlp_deep")
+    else:
+        study["activations"].remove("silu")
+        del config["activations"]["silu"]
+    return config
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("study", "no study gradients in the full grid"),
+        ("seeds", "fashion_mnist/mlp_deep: 4 of 6 runs"),
+        ("network", "fashion_mnist/mlp_deep: 0 of 6 runs"),
+        ("activation", "fashion_mnist/mlp_deep: 3 of 6 runs"),
+    ],
+)
+def test_a_claim_on_what_was_cut_from_the_full_grid_has_not_enough_runs(what, words):
+    config = cut(what)
+    runs = pd.concat([ran(config, study, range(20)) for study in config["studies"]])
+    both = {"it": claim(), "other": claim(needs=[{"study": "autograd"}])}
+    table = claims.judge(both, {"cells": cells(YES)}, runs, config, config)
+    assert table["missing"].fillna("").tolist() == [words, ""]
+    assert table["verdict"].tolist() == [NOT_ENOUGH, HOLDS]
+    assert len(claims.judge(CLAIMS, {}, runs, config, config)) == len(CLAIMS)
+    silu_back = claims.judge({"it": claim()}, {"cells": cells(YES)}, ran(), FULL, config)
+    assert silu_back["verdict"].tolist() == [{"seeds": HOLDS}.get(what, NOT_ENOUGH)]
+
+
+def test_entries_are_compared_as_they_are_meant_not_as_they_are_written():
+    full, names = copy.deepcopy(FULL), {"family": "own", "studies": ["gradients"]}
+    full["activations"]["mine"] = {"formula": "x * sigmoid(x)"} | names
+    config = copy.deepcopy(full)
+    needs = [{"study": "gradients", "architectures": ["mlp_deep"], "activations": ["mine"]}]
+    given = {"it": claim(needs=needs)}, {"cells": cells(YES)}, ran(config, seeds=range(5))
+    resolved = shorthand.resolve(config)
+    for base, missing in ((shorthand.resolve(full), ""), (full, "mine: constants differ")):
+        said = claims.judge(*given, resolved, base)["missing"].astype(object)
+        assert said.fillna("").tolist() == [missing]
+
+
+@pytest.mark.parametrize("name", ["judge_claims", "render_report", "build_explore"])
+def test_a_script_resolves_the_full_grid_as_the_config_is(name):
+    text = (ROOT / f"workflow/scripts/{name}.py").read_text()
+    assert "shorthand.resolve(yaml.safe_load(Path(given.base)" in text
+
+
 def test_runs_of_the_same_cells_in_another_study_count():
     """An overlay may spread the cells of a study over several of its own names."""
     config = overlaid("studies: {other: 0}")
@@ -400,12 +556,12 @@ def check(changes=(), of=CLAIMS):
             inner = inner[key]
         inner[last] = value
     with pytest.raises(ConfigError) as caught:
-        claim_checks.check_claims(changed, SCHEMA, FULL)
+        claim_checks.check_claims(changed, SCHEMA)
     return str(caught.value)
 
 
 def test_the_claims_are_valid_and_their_sources_known():
-    claim_checks.check_claims(CLAIMS, SCHEMA, FULL)
+    claim_checks.check_claims(CLAIMS, SCHEMA)
     known = re.findall(r"^@\w+\{(\w+),", (ROOT / "resources/references.bib").read_text(), re.M)
     assert {one["source"] for one in CLAIMS.values()} <= set(known)
     assert {one["source"] for one in CLAIMS.values()} == {
@@ -413,12 +569,31 @@ def test_the_claims_are_valid_and_their_sources_known():
     }
 
 
+def entries_of(one):
+    """All entries of a claim's evidence, inner ones too."""
+    todo = one["evidence"] + one.get("defect", {}).get("evidence", [])
+    while todo:
+        yield (first := todo[0])
+        todo = [first[key] for key in ("of", "minus") if key in first] + todo[1:]
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_what_a_claim_needs_is_planned_in_the_full_grid(name):
+    runs = grid.expand(FULL)
+    planned = collections.Counter((r.study, r.dataset, r.architecture, r.activation) for r in runs)
+    for need in CLAIMS[name]["needs"]:
+        needed = list(claims.needed_cells(need, FULL))
+        assert needed and all(planned[need["study"], *cell] >= seeds for cell, seeds in needed)
+    for column, known in (("study", FULL["studies"]), ("activation", FULL["activations"])):
+        named = [one.get("where", {}).get(column, []) for one in entries_of(CLAIMS[name])]
+        assert {*np.hstack(named)} <= set(known)
+
+
 def test_every_table_of_a_claim_is_an_input_of_the_rule():
     rules = [(ROOT / f"workflow/rules/{name}.smk").read_text() for name in ("common", "claims")]
     lists = r"def get_work_tables\(.*?\n\n\n|^CLAIM_TABLES = .*?^\]"
     given = "".join(re.findall(lists, "\n".join(rules), re.S | re.M))
-    entries = [entry for one in CLAIMS.values() for entry in
-               one["evidence"] + one.get("defect", {}).get("evidence", [])]  # fmt: skip
+    entries = [entry for one in CLAIMS.values() for entry in entries_of(one)]
     used = claims.used_tables(entries)
     assert len(used) > 10 and {name for name in used if f'"{name}"' not in given} == set()
 
@@ -490,15 +665,24 @@ def test_with_all_runs_and_no_tables_it_is_the_tables_that_are_missing():
         ("on_par rule", {"above": 0, "below": 1}, "one bound, which the whole interval must keep"),
         ("on_par why", {"holds": "Yes."}, "'does not hold' is a required property"),
         ("on_par why", "{valeu}", "unknown placeholder 'valeu'; did you mean 'value'?"),
-        ("on_par needs 0 study", "learnt", "unknown study 'learnt'; did you mean 'learned'?"),
-        ("on_par needs 0 activations", ["relo"], "unknown activation 'relo'; did you mean 'relu'?"),
-        ("on_par needs 0 seeds", 6, "on_par.needs.0.seeds = 6: the full grid has 5"),
+        ("on_par why", "a { alone", "on_par.why = 'a { alone': "),
+        ("on_par why", "{value:.1f}", "on_par.why: unknown placeholder 'value:.1f'"),
+        ("on_par why", "{value!r}", "on_par.why: unknown placeholder 'value!r'"),
+        ("on_par evidence 0 label", "base}", "0.label = 'base}': Single '}' encountered"),
+        ("on_par evidence 0 at_least", 0.5, "0: at_least means nothing to rows; allowed: table"),
+        ("on_par evidence 0 of", MEAN_OF_GOOD, "of means nothing to rows"),
+        ("relu_early evidence 0 of less", 1, "of: less means nothing to best_epoch; allowed: tab"),
+        ("relu_early evidence 0 of n", "n", "0.of: n means nothing"),
+        ("relu_early evidence 0 of label", "{seed}", "of.label: unknown column 'seed'. Known"),
+        ("relu_early evidence 0 of table", "twins", "best_epoch needs a table with study, seed"),
+        ("relu_early evidence 0 less", 1, "early.evidence.0: less means nothing to difference"),
+        ("hills_run evidence 0 label", "{architecture}", "largest fills nothing in; no braces"),
+        ("loss_falls evidence 0 of label", "{epoch}", "of.label: unknown column 'epoch'"),
         ("on_par evidence 0 table", "parity", "unknown table 'parity'; did you mean"),
         ("on_par evidence 0 value", "meen", "unknown column 'meen'; did you mean 'mean'?"),
         ("on_par evidence 0 where", {"bass": "relu"}, "unknown column 'bass'; did you mean 'base'"),
         ("on_par evidence 0 label", "{bse}", "on_par.evidence.0.label: unknown column 'bse'"),
         ("on_par evidence 0 quantity", "share", "at_least is missing; required: table, where"),
-        ("swish_well evidence 0 where activation", "sulu", "unknown activation 'sulu'; did"),
         ("best_hill evidence 0 of table", "final", "best_hill.evidence.0.of.table: unknown table"),
         ("best_hill defect evidence 0 of n", "m", "best_hill.defect.evidence.0.of: unknown column"),
     ],
@@ -630,8 +814,8 @@ def test_extra_extrema_by_intervals_that_do_not_overlap(small, medium, large, ex
         ("extremum_near_zero", "extremum_near_zero", "all", 0.9, HOLDS),
         ("one_side_steeper", "one_side_steeper", "all", 0.9, HOLDS),
         ("tanh_limits", "levels_differ", "tanh", 0.9, HOLDS),
-        ("tanh_flattens", "graph_slope", "tanh", 0.05, FAILS),
-        ("relu_straight", "graph_curvature", "relu", 0.05, FAILS),
+        ("tanh_flattens", "end_slope", "tanh", 0.05, FAILS),
+        ("relu_straight", "end_curvature", "relu", 0.05, FAILS),
         ("gelu_curved", "end_curvature", "gelu", 0.05, HOLDS),
     ],
 )
@@ -663,10 +847,37 @@ def test_the_table_of_the_report_says_why_or_what_is_missing():
     assert len(report_claims.judged_table(table.head(0)).splitlines()) == 2
 
 
+def numbers(own, other):
+    """What the table shows of these parts, and of those on a defect, after claims.csv."""
+    slip = {"measure": "as fed", "rule": {"above": 9}, "explains": "A slip."}
+    slip["evidence"] = [claim()["evidence"][0] | {"where": {"net": "b"}}]
+    tables = {"cells": pd.concat([cells(*own), cells(*other, net="b")])}
+    table = claims.judge({"a": claim(defect=slip)}, tables, ran(), FULL, FULL)
+    saved = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    return report_claims.judged_table(saved).splitlines()[-1].split(" | ")[2]
+
+
 def test_of_many_numbers_the_table_shows_the_one_that_decides():
-    row = claims.judge({"a": claim()}, {"cells": cells(YES)}, ran(), FULL, FULL)
-    row["evidence"] = "; ".join(["k 0.1"] * (report_claims.SHOWN + 1))
-    assert "| 0.200 (0.100 to 0.300), the deciding one of 5 |" in report_claims.judged_table(row)
+    up, down = ([(i + low, i + 0.3) for i in range(5)] for low in (0.1, -0.3))
+    every = "; ".join(f"k{i} {i}.200 ({i}.100 to {i}.300), n = 3" for i in range(5))
+    decides = "k0 0.200 (0.100 to 0.300), the deciding one of 5"
+    assert numbers(up[:4], up) == every.rsplit("; ", 1)[0]
+    assert numbers(up, up) == decides  # it holds: no defect
+    across = numbers(down, up)
+    assert across == "k0 0.000 (−0.300 to 0.300), the deciding one of 5. as fed: " + (
+        "5 numbers from 0.200 to 4.200"
+    )
+    assert numbers(down, up[:4]).endswith(f"5. as fed: {every.rsplit('; ', 1)[0]}")
+    assert numbers([(0.0, 0.0)] * 5, up).startswith("k0 0.000, the deciding one of 5. as fed: 5 ")
+
+
+def test_a_number_without_a_label_has_none_in_the_table_either():
+    parts = [claim()["evidence"][0] | {"label": ""}]
+    table = claims.judge(
+        {"a": claim(evidence=parts)}, {"cells": cells(*[YES] * 5)}, ran(), FULL, FULL
+    )
+    saved = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    assert "| 0.200 (0.100 to 0.300), the deciding one of 5 |" in report_claims.judged_table(saved)
 
 
 def test_verdicts_are_counted_by_work():

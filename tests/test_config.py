@@ -1,16 +1,20 @@
 """The checks of the config: what passes, and what every kind of mistake is told."""
 
 import copy
+import io
 import json
+import re
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandas._libs.parsers import STR_NA_VALUES
 from snakemake.utils import update_config
 
 from actgrid import grid
@@ -160,7 +164,7 @@ WRONG_VALUES = [
     ("activations hill_0.25 peak", [0.25], "finite number"),
     ("activations hill_0.25 peak", True, "finite number"),
     ("activations hill_0.25 peak", NAN, "finite number"),
-    ("activations leaky_relu_0.1 negative_slope", -INF, "finite number"),
+    ("activations leaky_relu_0.1 negative_slope", -INF, "finite number of at most 1.8e+308"),
     ("activations leaky_relu_0.1 negative_slope", date(2024, 5, 1), "finite number"),
     ("activations tent knots", 5, "points [x, y]"),
     ("activations tent knots", [1, 2], "points [x, y]"),
@@ -306,6 +310,46 @@ def test_names_are_plain_parts_of_paths(name):
         said = message(config)
         assert f"{key} = {repr(name)[:70]}" in said
         assert "letters, digits, underscores" in said
+
+
+NAMES = SCHEMA["$defs"]["name"]
+MISSING = sorted(name for name in STR_NA_VALUES if re.search(NAMES["pattern"], name))
+
+
+def test_no_name_is_one_that_pandas_reads_as_a_missing_value():
+    assert sorted(NAMES["not"]["enum"]) == MISSING
+    table = pd.DataFrame({"activation": [*MISSING, "NAN", "nil", "none", "N.A"]})
+    read = pd.read_csv(io.StringIO(table.to_csv(index=False)))["activation"]
+    assert list(read.dropna()) == ["NAN", "nil", "none", "N.A"]
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_name_that_tables_lose_is_refused_wherever_it_stands(name):
+    for config, key in (
+        (changed((("activations", name), FULL["activations"]["relu"])), "activations"),
+        (changed((("studies", name), FULL["studies"]["handmade"])), "studies"),
+        (changed((f"{STUDY} datasets", [name])), "studies.handmade.datasets.0"),
+        (changed((f"{STUDY} architectures", [name])), "studies.handmade.architectures.0"),
+        (changed(("activations relu family", name)), "activations.relu.family"),
+    ):
+        problem = one_line(config)
+        assert problem.startswith(f"  {key} = {name!r}: allowed is not ")
+        assert "no word such as NA that tables read as a missing value" in problem
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400)], ids=["large", "small"])
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [
+        ("a", {"formula": "a * x"}),
+        ("lambd", {"import": "torch.nn:Hardshrink"}),
+        ("peak", {"function": "hill", "family": "own"}),
+    ],
+)
+def test_a_number_that_no_float_holds_is_refused(key, entry, value):
+    problem = one_line(changed(("activations mine", {**entry, key: value})))
+    assert problem.startswith(f"  activations.mine.{key} = {str(value)[:70]}")
+    assert "... must be a finite number of at most 1.8e+308" in problem.replace("...:", "...")
 
 
 def one_line(config):

@@ -191,12 +191,41 @@ def test_a_jump_stays_a_jump_and_a_frozen_function_has_the_graph_of_the_learned_
     data = explore.document(tables_of(epochs_of(config)), graphs_of(config), config, FULL)
     pieces = data["graphs"]["tent"]
     assert [piece[1][-1] for piece in pieces] == [0, 30000] and pieces[1][1][0] == 100
-    activations = FULL["activations"]
-    source = activations["transfer_relu_small"]["source"].split("/")
-    frozen = explore.drawn_as(activations, "transfer_relu_small")
+    source = FULL["activations"]["transfer_relu_small"]["source"].split("/")
+    frozen = explore.drawn_as(FULL, "transfer_relu_small", ())
     assert frozen == {"as": "learned_relu_small", "only": f"{source[1]}, seed {source[3]}"}
-    assert explore.drawn_as(activations, "relu_matched_small")["as"] == "relu"
-    assert explore.drawn_as(activations, "tent") == {"as": "tent", "only": None}
+    assert explore.drawn_as(FULL, "tent", ["tent"]) == {"as": "tent", "only": None}
+
+
+@pytest.mark.parametrize(
+    ("beta", "drawn", "name"),
+    [
+        (2.0, ["relu", "gate_1", "gate_2"], "gate_2"),
+        (2.0, ["relu", "gate_1"], None),  # that of gate_2 is not there
+        (3.0, ["relu", "gate_1", "gate_2"], None),
+    ],
+)
+def test_in_a_matched_network_stands_the_graph_of_the_same_function_and_constants(
+    beta, drawn, name
+):
+    def gate(beta, **other):
+        constants = {"expression": "x * sigmoid(beta * x)", "constants": {"beta": beta}}
+        return {"function": "formula", **constants, "family": "own"} | other
+
+    wide = gate(beta, matched_to="learned_relu_small", family="matched", published_as="Wide")
+    config = small_config(gate_1=gate(1.0), gate_2=gate(2.0, studies=["handmade"]), wide=wide)
+    assert explore.drawn_as(config, "wide", drawn) == {"as": name, "only": None}
+    assert explore.drawn_as(config, "relu_matched_small", drawn)["as"] == "relu"
+
+
+def test_no_activation_of_the_page_is_drawn_as_one_without_a_graph():
+    wide = FULL["activations"]["relu_matched_small"]
+    config = small_config(wide=wide, wide_tanh={**wide, "function": "tanh", "family": "own"})
+    graphs = graphs_of(config)["activations"]
+    kept = {"activations": graphs[graphs["activation"].isin(["relu", "tent"])]}
+    data = explore.document(tables_of(epochs_of(config)), kept, config, FULL)
+    assert data["activations"]["wide"]["as"] == "relu"
+    assert data["activations"]["wide_tanh"]["as"] is None
 
 
 def test_a_learned_activation_has_a_line_per_run():

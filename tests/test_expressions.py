@@ -136,6 +136,7 @@ def test_what_is_no_formula_is_refused_at_its_place(formula, words, position):
         (5, 1.0, "a name is letters a to z"),
         ("beta", math.nan, "not a finite number"),
         ("beta", math.inf, "not a finite number"),
+        ("beta", 10**400, r"beta' is 10+\.\.\.0+, not a finite number"),
     ],
 )
 def test_constants_that_do_not_fit_are_refused(name, value, words):
@@ -192,6 +193,7 @@ FORMULAS = st.recursive(
         st.tuples(inner, st.sampled_from(["<", "<=", ">", ">="]), inner, inner).map(
             "where(x + {0[0]} {0[1]} 0.5, {0[2]}, {0[3]})".format
         ),
+        st.tuples(inner, inner, inner).map("clamp({0[0]}, {0[1]}, {0[2]})".format),
         inner.map("-{}".format),
     ),
     max_leaves=6,
@@ -241,6 +243,19 @@ def test_numbers_within_where_keep_the_dtype_and_the_digits():
     module = activations.make("formula", expression="where(x > 0, 0.1, x)", constants={})
     x = torch.ones(3, dtype=torch.float64)
     assert module(x).dtype == torch.float64 and module(x).tolist() == [0.1] * 3
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        *("clamp(x, -1, 1)", "clamp(1, 2, x)", "clamp(2, 1, x)", "x + clamp(1, 0.5, x)"),
+        *("clamp(1, x, 2)", "clamp(1, x, x + 1)", "clamp(x, x / 2, 1)", "clamp(-x, x, 2 * x)"),
+    ],
+)
+def test_clamp_takes_x_at_each_of_its_places(formula):
+    module = activations.make("formula", expression=formula, constants={})
+    got = module(torch.tensor(POINTS, dtype=torch.float64)).tolist()
+    assert got == pytest.approx([by_numpy(formula, at) for at in POINTS], rel=1e-14)
 
 
 def test_the_longest_formula_is_evaluated():

@@ -3,6 +3,7 @@
 import copy
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,7 +93,7 @@ WRONG = [
     ({**TENT, "left_slop": 1}, "unknown constant 'left_slop'; did you mean 'left_slope'?"),
     ({"knots": [[0, "a"]]}, "activations.mine.knots = [[0, 'a']]: must be a list of points"),
     ({"import": 5}, "mine.import = 5: allowed is type string"),
-    ({**SHRINK, "lambd": [1]}, "mine.lambd = [1]: must be a finite number, a word, true or false"),
+    ({**SHRINK, "lambd": [1]}, "finite number of at most 1.8e+308, a word, true or false"),
     ({**SHRINK, "a b": 1}, "constant 'a b' can be no argument's name"),
     *(
         ({"import": target}, f"mine.import = {target!r}: must be package.module:Name")
@@ -279,10 +280,10 @@ SMALL = {  # one short run of relu, and what is added to it
 }
 
 
-def asked(checkout, *targets, code=0, flag="--nocolor", **entries):
+def asked(checkout, *targets, code=0, flag="--nocolor", studies=None, **entries):
     """What Snakemake says to a grid with these activations, each in the study on banknotes."""
-    entries = {name: {**entry, "studies": ["banknotes"]} for name, entry in entries.items()}
-    overlay = {"activations": entries, "studies": {"banknotes": SMALL}}
+    entries = {name: {"studies": ["banknotes"], **entry} for name, entry in entries.items()}
+    overlay = {"activations": entries, "studies": {"banknotes": SMALL} | (studies or {})}
     (checkout / "overlay.yaml").write_text(yaml.safe_dump(overlay))
     options = ("--cores", "1", flag, "--configfile", "overlay.yaml", "--")
     return checkout.snakemake(*options, *targets, code=code)
@@ -328,6 +329,45 @@ def planned(checkout, **entries):
     return {block.partition("activation=")[2].partition(",")[0] for block in blocks}
 
 
+LONG = {
+    "formula_2": {"function": "formula", "expression": "x / 2", "constants": {}},
+    "beside_2": {"function": "imported", "target": "beside:Halved", "constants": {}},
+}
+LONG = {name: {**entry, "family": "own"} for name, entry in LONG.items()}
+
+
+def test_the_long_form_is_checked_as_well(checkout):
+    said = asked(checkout, TABLE, flag="--dry-run", **LONG)
+    assert jobs(said)["check_activation"] == 2
+    logarithm = {**LONG["formula_2"], "expression": "log(x)"}
+    said = asked(checkout, TABLE, code=1, logarithm_2=logarithm)
+    assert "activation logarithm_2 fails its check, so nothing is trained with it" in said
+    assert not (checkout / f"{RUNS}/logarithm_2").exists()
+
+
+COST = "results/cost.csv"
+ALONE = {name: {"activations": ["relu"]} for name in FULL["studies"]}
+ALONE |= {name: {"activations": ["tanh"]} for name in ("learned_exact", "transfer_fashion")}
+ALONE["banknotes"] = SMALL
+
+
+def test_the_cost_is_measured_after_the_check_and_not_again_where_an_entry_moves(checkout):
+    entry = {"formula": "x * sigmoid(2 * x)"}
+    said = asked(checkout, COST, studies=ALONE, gate_2=entry)
+    assert said.index("rule check_activation:") < said.index("rule measure_cost:")
+    assert set(names(checkout / COST)) == {"relu", "tanh", "gate_2"}
+    moved = {**entry, "studies": ["gradients"], "published_as": "Gate"}
+    assert "Nothing to be done" in asked(checkout, COST, studies=ALONE, gate_2=moved)
+    with checkout.edited("src/actgrid/provenance.py"):
+        said = asked(checkout, COST, flag="--dry-run", studies=ALONE, gate_2=moved)
+        assert jobs(said) == {"measure_cost": 1}
+    other = {"formula": "x * sigmoid(3 * x)"}
+    planned = jobs(asked(checkout, COST, flag="--dry-run", studies=ALONE, gate_2=other))
+    assert planned == {"check_activation": 1, "measure_cost": 1}
+    said = asked(checkout, COST, code=1, studies=ALONE, gate_3={"formula": "log(x)"})
+    assert "gate_3 fails its check" in said and "rule measure_cost:" not in said
+
+
 def test_a_wrong_formula_stops_before_anything_starts(checkout):
     before = sorted(checkout.folder.rglob("results/**"))
     said = asked(checkout, TABLE, code=1, wrong={"formula": "x * sigmod(x)"})
@@ -353,3 +393,40 @@ def test_what_make_check_shows(checkout):
     said = asked(checkout, "figures/checks/my_gat.txt", code=1, **MINE)
     assert "unknown activation 'my_gat'; did you mean 'my_gate'?" in said
     assert "Traceback" not in said
+
+
+# --- make check ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(tmp_path):
+    """make check in an empty folder, with a Snakemake that tells what it is given."""
+    for name in ("requirements.lock", "pyproject.toml", "ready"):
+        (tmp_path / name).touch()
+    (tmp_path / "figures/checks").mkdir(parents=True)
+    (tmp_path / "figures/checks/my_gate.txt").write_text("the gate\n")
+    (tmp_path / "snakemake").write_text("#!/bin/sh\nprintf '[%s]' \"$@\"\n")
+    (tmp_path / "snakemake").chmod(0o755)
+
+    def run(*values):
+        command = ["make", "-f", ROOT / "Makefile", "check", "BIN=.", "READY=ready", *values]
+        environment = {k: v for k, v in os.environ.items() if k not in ("ACTIVATION", "CONFIG")}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+
+    return run
+
+
+def test_make_check_asks_for_the_graph_of_a_name_and_passes_the_config_whole(made):
+    done = made("ACTIVATION=my_gate", "CONFIG=my own; config's.yaml")
+    assert done.returncode == 0 and "the gate" in done.stdout
+    assert "[--configfile][my own; config's.yaml][--][figures/checks/my_gate.txt]" in done.stdout
+    assert "configfile" not in made("ACTIVATION=my_gate").stdout
+
+
+@pytest.mark.parametrize("name", [None, "", "../x", ".x", "a b", "x; touch y", "x'", 'x"', "`ls`"])
+def test_make_check_refuses_what_is_no_name(made, tmp_path, name):
+    done = made(*([] if name is None else [f"ACTIVATION={name}"]))
+    assert done.returncode and "is no activation's name; name one: make check" in done.stdout
+    assert "[" not in done.stdout and not (tmp_path / "y").exists()

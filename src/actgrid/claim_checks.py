@@ -2,21 +2,27 @@
 
 from string import Formatter
 
-from actgrid.config import ConfigError, against_schema
+from actgrid.config import against_schema, refusal
 from actgrid.crosschecks import unknown
 
 SEE = "See claims.yaml for what each key means, workflow/schemas/claims.schema.yaml for all rules."
-SHOWN = 5  # problems named in one message
 NUMBERS = ("value", "low", "high", "n", "parts", "smallest", "largest")  # that a `why` may hold
 
+ROWS = ("table", "where", "value")
 NEEDS = {  # quantity -> the keys that it works on
-    "rows": ("table", "where", "value"),
-    "mean": ("table", "where", "value"),
-    "share": ("table", "where", "value", "at_least"),
+    "rows": ROWS,
+    "mean": ROWS,
+    "share": (*ROWS, "at_least"),
     "difference": ("of", "minus"),
     "largest": ("of",),
-    "best_epoch": ("table", "where", "value"),
+    "best_epoch": ROWS,
 }
+MAY = {"rows": ("low", "high", "n", "less"), "mean": ("less",), "share": ("less",)}  # and label
+COLUMNS = {  # quantity -> columns without which there are no runs to group by
+    "share": ("architecture", "activation", "seed"),
+    "best_epoch": ("study", "seed", "status", "epoch"),
+}
+OF_RUN = ("seed", "status", "epoch")  # what the rows of one part differ in
 
 
 def _with(ends, figures):
@@ -55,74 +61,76 @@ TABLES = {
 TABLES = {name: columns.split() for name, columns in TABLES.items()}
 
 
-def check_claims(claims: dict, schema: dict, full: dict) -> None:
+def check_claims(claims: dict, schema: dict) -> None:
     """Raise ConfigError with everything that is wrong with `claims`, up to SHOWN problems.
 
-    full: the full grid, of which the needs of a claim are a part.
+    Names of studies, data sets and activations are no part of it: a claim on what a grid does not
+    have gets no verdict, and says so.
     """
     problems = against_schema(claims, schema) or [
-        problem for key, claim in claims.items() for problem in _claim(key, claim, full)
+        problem for key, claim in claims.items() for problem in _claim(key, claim)
     ]
     if problems:
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise ConfigError("\n".join(["claims.yaml not usable:", *problems[:SHOWN], *more, SEE]))
+        raise refusal("claims.yaml", problems, SEE)
 
 
-def _claim(key, claim, full):
+def _claim(key, claim):
     """Problems of one claim with names, which no schema knows."""
-    for index, need in enumerate(claim["needs"]):
-        yield from _need(f"{key}.needs.{index}", need, full["studies"])
     for part in (key, *([f"{key}.defect"] if "defect" in claim else [])):
         entries = claim["defect"] if part != key else claim
         for index, entry in enumerate(entries["evidence"]):
-            yield from _entry(f"{part}.evidence.{index}", entry, full)
+            yield from _entry(f"{part}.evidence.{index}", entry)
     whys = [claim["why"]] if isinstance(claim["why"], str) else claim["why"].values()
     for why in whys:
-        yield from unknown(f"{key}.why", "placeholder", _placeholders(why), NUMBERS)
+        yield from _filled(f"{key}.why", "placeholder", why, NUMBERS)
 
 
-def _need(key, need, studies):
-    """A study of the full grid, and a part of it."""
-    if found := list(unknown(f"{key}.study", "study", [need["study"]], studies)):
-        yield from found
-        return
-    study = studies[need["study"]]
-    for names in ("datasets", "architectures", "activations"):
-        yield from unknown(f"{key}.{names}", names[:-1], need.get(names, []), study[names])
-    seeds = need.get("seeds", 1)
-    if seeds > len(study["seeds"]):
-        most = len(study["seeds"])
-        yield f"  {key}.seeds = {seeds}: the full grid has {most}; allowed is 1 to {most}."
-
-
-def _entry(key, entry, full):
-    """What its quantity needs; a known table and columns of it; names of the config in `where`."""
-    needed = NEEDS[entry.get("quantity", "rows")]
+def _entry(key, entry):
+    """What its quantity needs and takes; a known table and columns of it."""
+    quantity = entry.get("quantity", "rows")
+    needed = NEEDS[quantity]
     if lacking := [name for name in needed if name not in entry]:
         yield f"  {key}: {', '.join(lacking)} is missing; required: {', '.join(needed)}."
         return
+    takes = (*needed, *MAY.get(quantity, ()), "label")
+    if idle := [name for name in entry if name not in ("quantity", *takes)]:
+        said = f"{', '.join(idle)} means nothing to {quantity}"
+        yield f"  {key}: {said}; allowed: {', '.join(takes)}."
     for inner in ("of", "minus"):
         if inner in entry:
-            yield from _entry(f"{key}.{inner}", entry[inner], full)
+            yield from _entry(f"{key}.{inner}", entry[inner])
     if "table" in entry:
-        yield from _columns(key, entry, full)
+        yield from _columns(key, entry, quantity)
+    elif "{" in entry["label"] or "}" in entry["label"]:
+        yield f"  {key}.label = {entry['label']!r}: {quantity} fills nothing in; no braces."
 
 
-def _columns(key, entry, full):
+def _columns(key, entry, quantity):
     if found := list(unknown(f"{key}.table", "table", [entry["table"]], TABLES)):
         yield from found
         return
     columns = TABLES[entry["table"]]
+    if lacking := [name for name in COLUMNS.get(quantity, ()) if name not in columns]:
+        said = f"{quantity} needs a table with {', '.join(lacking)}"
+        yield f"  {key}.table = {entry['table']}: {said}."
     named = [entry[end] for end in ("value", "low", "high", "n", "less") if end in entry]
     named = [name for name in named if isinstance(name, str)]
     yield from unknown(f"{key}.where", "column", entry["where"], columns)
     yield from unknown(key, "column", named, columns)
-    yield from unknown(f"{key}.label", "column", _placeholders(entry.get("label", "")), columns)
-    for column, names in (("study", full["studies"]), ("activation", full["activations"])):
-        wanted = entry["where"].get(column, [])
-        wanted = wanted if isinstance(wanted, list) else [wanted]
-        yield from unknown(f"{key}.where.{column}", column, wanted, names)
+    pooled = OF_RUN if quantity != "rows" and "seed" in columns else ()
+    known = [name for name in columns if name not in pooled]
+    yield from _filled(f"{key}.label", "column", entry["label"], known)
 
 
-def _placeholders(text):
-    return [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+def _filled(key, kind, text, known):
+    """Problems of the {placeholders} of a text, which are filled as they stand."""
+    try:
+        fields = [field for _, *field in Formatter().parse(text) if field[0] is not None]
+    except ValueError as error:
+        yield f"  {key} = {text!r}: {error}; a brace that is meant is written twice."
+        return
+    names = [
+        name + (f"!{how}" if how else "") + (f":{spec}" if spec else "")
+        for name, spec, how in fields
+    ]
+    yield from unknown(key, kind, names, known)

@@ -14,10 +14,13 @@ from actgrid.activations import PRESENTATION
 from actgrid.markdown import number
 
 COLUMNS = [
-    *("id", "source", "place", "claim", "rule", "evidence", "value", "low", "high", "n"),
+    *("id", "source", "place", "claim", "rule", "evidence"),
+    *("parts", "label", "value", "low", "high", "n"),
+    *("defect_measure", "defect_evidence", "defect_parts", "defect_smallest", "defect_largest"),
     *("verdict", "why", "missing", "tables"),
 ]
 NUMBERS = ["value", "low", "high", "n"]
+COMPARED = ("baseline", "leave_out")  # keys of `comparison` that cell_differences follow
 
 
 def judge(
@@ -30,24 +33,32 @@ def judge(
     """A row per claim, in their order: COLUMNS.
 
     tables: by name; one that the grid does not make is absent. runs: a row a run (runs.csv), of the
-    grid `config`; full: the full grid. value, low, high and n are those of the part that decides;
-    all of NUMBERS, `evidence` and `why` are empty where `missing` says what is.
+    grid `config`; full: the full grid; both resolved. `evidence` has all of its `parts`; label and
+    NUMBERS are those of the part that decides. defect_*: the evidence on a defect, where it is
+    looked at. All of them and `why` are empty where `missing` says what is.
     """
     counts = runs.groupby(["dataset", "architecture", "activation"])["seed"].nunique().to_dict()
     found = [
-        {"id": key, **_judged(claim, tables, missing(claim["needs"], counts, config, full))}
+        {"id": key, **_judged(claim, tables, missing(claim, counts, config, full))}
         for key, claim in claims.items()
     ]
     return pd.DataFrame(found, columns=COLUMNS)
 
 
-def missing(needs: list[dict], counts: dict, config: dict, full: dict) -> list[str]:
+def missing(claim: dict, counts: dict, config: dict, full: dict) -> list[str]:
     """What the runs of a grid lack to bear on a claim, in words; empty where nothing is lacking.
 
     counts: (data set, architecture, activation) -> seeds run. A run counts whatever its outcome.
     """
-    needed = dict(pair for need in needs for pair in needed_cells(need, full))
-    return [*_too_few(needed, counts), *_made_otherwise(needed, config, full)]
+    studies = dict.fromkeys(need["study"] for need in claim["needs"])
+    if absent := [name for name in studies if name not in full["studies"]]:
+        return [f"no study {name} in the full grid" for name in absent]
+    needed = dict(pair for need in claim["needs"] for pair in needed_cells(need, full))
+    return [
+        *_too_few(needed, counts),
+        *_made_otherwise(needed, config, full),
+        *_compared_otherwise(claim, config, full),
+    ]
 
 
 def needed_cells(need: dict, full: dict) -> Iterator[tuple[tuple, int]]:
@@ -65,16 +76,20 @@ def used_tables(entries: list[dict]) -> list[str]:
     return list(dict.fromkeys(names + (used_tables(inner) if inner else [])))
 
 
+def _entries(claim):
+    """All that a claim, and its defect, take as evidence."""
+    return claim["evidence"] + claim.get("defect", {}).get("evidence", [])
+
+
 def _judged(claim, tables, lacking):
-    defect = claim.get("defect", {})
     row = {key: claim[key] for key in ("source", "place", "claim")}
-    used = used_tables(claim["evidence"] + defect.get("evidence", []))
-    row["tables"] = ", ".join(f"{name}.csv" for name in used)
+    row["tables"] = ", ".join(f"{name}.csv" for name in used_tables(_entries(claim)))
     row["rule"] = judgement.in_words(claim["rule"], claim["measure"])
     try:
         if not lacking:
             parts = evidence.parts(claim["evidence"], tables)
-            other = evidence.parts(defect["evidence"], tables) if defect else None
+            slip = claim.get("defect")
+            other = evidence.parts(slip["evidence"], tables) if slip else None
             return row | _verdict(claim, parts, other)
     except evidence.NoEvidence as error:
         lacking = [str(error)]
@@ -84,12 +99,29 @@ def _judged(claim, tables, lacking):
 def _verdict(claim, parts, other):
     """Verdict, evidence, the deciding numbers, and why."""
     verdict, part = judgement.judge(claim["rule"], parts)
-    row = {"evidence": judgement.shown(parts)} | {key: part[key] for key in NUMBERS}
+    if verdict == judgement.OPEN:
+        _require_runs(parts)
+    row = {"evidence": judgement.shown(parts), "parts": len(parts)}
+    row |= {key: part[key] for key in ("label", *NUMBERS)}
     if other is not None and verdict != judgement.HOLDS:
-        row["evidence"] += f". {claim['defect']['measure']}: {judgement.shown(other)}"
+        row |= _on_defect(claim["defect"]["measure"], other)
         if judgement.judge(claim["defect"]["rule"], other)[0] == judgement.HOLDS:
             return row | {"verdict": judgement.DEFECT, "why": claim["defect"]["explains"]}
     return row | {"verdict": verdict, "why": _why(claim, verdict, part, parts)}
+
+
+def _require_runs(parts):
+    """Raise NoEvidence where all runs of a part failed."""
+    lost = parts[parts["value"].isna() & (parts["n"] == 0)]
+    if len(lost):
+        names = ", ".join(filter(None, lost["label"]))
+        raise evidence.NoEvidence(f"all runs failed: {names}" if names else "all runs failed")
+
+
+def _on_defect(measure, parts):
+    row = {"measure": measure, "evidence": judgement.shown(parts), "parts": len(parts)}
+    row |= {"smallest": parts["value"].min(), "largest": parts["value"].max()}
+    return {f"defect_{key}": value for key, value in row.items()}
 
 
 def _why(claim, verdict, part, parts):
@@ -127,13 +159,26 @@ def _made_otherwise(needed, config, full):
         changed = [
             f"{key} {value}"
             for key, value in ours.get(pair, {}).items()
-            if value != theirs[pair].get(key)
+            if value != theirs.get(pair, {}).get(key)
         ]
         if changed:
             yield f"{'/'.join(pair)}: protocol differs: {', '.join(changed)}"
     for name in dict.fromkeys(cell[2] for cell in needed):
         if _constants(config, name) != _constants(full, name):
             yield f"{name}: constants differ"
+
+
+def _compared_otherwise(claim, config, full):
+    """Keys of the comparison that are not the full grid's, where a claim rests on it."""
+    if "cell_differences" in used_tables(_entries(claim)):
+        for key in COMPARED:
+            ours, theirs = config["comparison"][key], full["comparison"][key]
+            if ours != theirs:
+                yield f"comparison.{key} differs: {_listed(ours)} instead of {_listed(theirs)}"
+
+
+def _listed(value):
+    return ", ".join(value) or "none" if isinstance(value, list) else value
 
 
 def _constants(config, activation):

@@ -3,6 +3,7 @@
 import ast
 import math
 import re
+import sys
 
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
@@ -31,9 +32,14 @@ def check(config: dict, schema: dict) -> dict:
     problems = against_schema(config, schema) or shorthand.problems(config)
     resolved = {} if problems else shorthand.resolve(config)
     if problems := problems or _against_package(resolved):
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        raise ConfigError("\n".join(["config not usable:", *problems[:SHOWN], *more, SEE]))
+        raise refusal("config", problems, SEE)
     return resolved
+
+
+def refusal(what: str, problems: list[str], see: str) -> ConfigError:
+    """The error that names what is wrong with a file, up to SHOWN problems, and where to look."""
+    more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+    return ConfigError("\n".join([f"{what} not usable:", *problems[:SHOWN], *more, see]))
 
 
 def against_schema(config, schema):
@@ -110,7 +116,7 @@ def _activation(key, entry):
 def _formula(key, expression, constants):
     """Problems of a formula and the numbers in it."""
     wrong = [k for k, value in constants.items() if not _number(value)]
-    yield from (f"  {key}.{k} = {_short(constants[k])}: must be a finite number." for k in wrong)
+    yield from (f"  {key}.{k} = {_short(constants[k])}: must be {FINITE}." for k in wrong)
     try:
         _ = wrong or parse(expression, constants)
     except ExpressionError as error:
@@ -123,11 +129,13 @@ def _import(key, target, constants):
         yield f"  {key}.import = {_short(target)}: must be package.module:Name."
     for k, value in constants.items():
         if not (isinstance(value, str | bool) or _number(value)):
-            yield f"  {key}.{k} = {_short(value)}: must be a finite number, a word, true or false."
+            yield f"  {key}.{k} = {_short(value)}: must be {FINITE}, a word, true or false."
         if not (isinstance(k, str) and k.isidentifier()):
             yield f"  {key}: constant {_short(k)} can be no argument's name."
 
 
+LARGEST = sys.float_info.max  # a whole number may be larger, and no float holds it
+FINITE = f"a finite number of at most {LARGEST:.2g}"
 OWN = {"formula": _formula, "imported": _import}
 TARGET = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
 
@@ -142,7 +150,7 @@ def _not_of_type(kind, value):
 
 
 def _number(value):
-    return type(value) in (int, float) and abs(value) < math.inf
+    return type(value) in (int, float) and abs(value) <= LARGEST
 
 
 def _points(value):
@@ -156,7 +164,7 @@ def _widths(value):
 
 
 CONSTANTS = {  # type in the function's signature -> what is allowed, and whether a value is that
-    "float": ("a finite number", _number),
+    "float": (FINITE, _number),
     "int": ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1),
     "str": ("a word", lambda value: isinstance(value, str)),
     "dict": ("values by name", lambda value: isinstance(value, dict)),

@@ -9,15 +9,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from actgrid.scores import CONFIDENCE, RUN, t_factor
+from actgrid.scores import RUN, t_factor
 
 PARTS = ["label", "value", "low", "high", "n"]
 
 
 class NoEvidence(ValueError):
-    """A table, or rows in it, that this grid does not make; the message names them."""
+    """A table, rows in it, or good runs that this grid does not have; the message names them."""
 
 
 def parts(entries: list[dict], tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -29,7 +28,10 @@ def parts(entries: list[dict], tables: Mapping[str, pd.DataFrame]) -> pd.DataFra
 
 
 def _parts(entry, tables):
-    return QUANTITIES[entry.get("quantity", "rows")](entry, tables)
+    found = QUANTITIES[entry.get("quantity", "rows")](entry, tables)
+    if found.empty:
+        raise NoEvidence(f"{entry['table']}: no rows")
+    return found
 
 
 def rows(entry: dict, tables: Mapping) -> pd.DataFrame:
@@ -43,33 +45,27 @@ def rows(entry: dict, tables: Mapping) -> pd.DataFrame:
 def mean(entry: dict, tables: Mapping) -> pd.DataFrame:
     """Mean of `value` over the rows of each label, with its t interval."""
     chosen = _chosen(entry, tables)
-    values = _numbers(chosen, entry, "value").groupby(chosen["label"], sort=False)
-    middle, n = values.mean(), values.count()
-    half = t_factor(n) * values.std() / np.sqrt(n)
-    table = {"value": middle, "low": middle - half, "high": middle + half, "n": n}
-    return pd.DataFrame(table).rename_axis("label").reset_index()
+    return _means(_numbers(chosen, entry, "value"), chosen["label"], _labels(entry, tables))
 
 
 def share(entry: dict, tables: Mapping) -> pd.DataFrame:
-    """Share of the rows of each label whose |value| is `at_least` so much; Wilson interval."""
+    """Share of a run's rows whose |value| is `at_least` so much; mean and t interval over runs."""
     chosen = _chosen(entry, tables)
     reached = _numbers(chosen, entry, "value").abs() >= entry["at_least"]
-    found = []
-    for label, yes in reached.groupby(chosen["label"], sort=False):
-        wilson = stats.binomtest(int(yes.sum()), len(yes)).proportion_ci(CONFIDENCE, "wilson")
-        found.append((label, yes.mean(), wilson.low, wilson.high, len(yes)))
-    return pd.DataFrame(found, columns=PARTS)
+    runs = reached.groupby([chosen[key] for key in ("label", *RUN[1:])], sort=False).mean()
+    return _means(runs, runs.index.get_level_values("label"), _labels(entry, tables))
 
 
 def difference(entry: dict, tables: Mapping) -> pd.DataFrame:
     """Each part of `of` minus the part of `minus` with its label; `label` is put before that.
 
     low, high: from the ends of both intervals, so that it leaves 0 out where they do not overlap;
-    wider than an interval of the difference would be.
+    wider than an interval of the difference would be. A part that one side lacks has no numbers.
     """
-    both = _parts(entry["of"], tables).merge(
-        _parts(entry["minus"], tables), on="label", suffixes=("", "_less"), validate="1:1"
-    )
+    of, minus = (_parts(entry[key], tables) for key in ("of", "minus"))
+    order = list(dict.fromkeys([*of["label"], *minus["label"]]))
+    both = of.merge(minus, "outer", on="label", suffixes=("", "_less"), validate="1:1")
+    both = both.set_index("label").loc[order].reset_index()
     ends = {"low": both["low"] - both["high_less"], "high": both["high"] - both["low_less"]}
     ends |= {"value": both["value"] - both["value_less"], "n": both[["n", "n_less"]].min(axis=1)}
     label = [", ".join(filter(None, (entry["label"], own))) for own in both["label"]]
@@ -85,10 +81,9 @@ def largest(entry: dict, tables: Mapping) -> pd.DataFrame:
 def best_epoch(entry: dict, tables: Mapping) -> pd.DataFrame:
     """Epoch with the highest `value` of each run, the first of equals; mean and t interval."""
     chosen = _chosen(entry, tables)
-    chosen = chosen[chosen["status"] == "ok"]
-    best = chosen.loc[chosen.groupby(RUN, sort=False)[entry["value"]].idxmax()]
-    every = {"table": "best", "where": {}, "value": "epoch", "label": entry.get("label", "")}
-    return mean(every, {"best": best})
+    good = chosen[chosen["status"] == "ok"]
+    best = good.loc[good.groupby(RUN, sort=False)[entry["value"]].idxmax()]
+    return _means(best["epoch"].astype(float), best["label"], chosen["label"].unique())
 
 
 QUANTITIES = {
@@ -96,15 +91,31 @@ QUANTITIES = {
 }
 
 
+def _means(values, labels, every):
+    """Mean, t interval and n of the values of each label; n = 0 for those of `every` without."""
+    groups = values.groupby(labels, sort=False)
+    middle, n = groups.mean(), groups.count()
+    half = t_factor(n) * groups.std() / np.sqrt(n)
+    table = pd.DataFrame({"value": middle, "low": middle - half, "high": middle + half, "n": n})
+    return table.reindex(every).fillna({"n": 0}).rename_axis("label").reset_index()
+
+
+def _labels(entry, tables):
+    """The labels that an entry asks for, those of cells too whose runs all failed."""
+    lost = ("status", "epoch") if "status" in entry["where"] else ()  # a failed run ends early
+    where = {column: wanted for column, wanted in entry["where"].items() if column not in lost}
+    return _chosen(entry | {"where": where}, tables)["label"].unique()
+
+
 def _chosen(entry, tables):
-    """The rows that an entry asks for, with their labels."""
+    """The rows that an entry asks for, with their labels; none where no run has that `status`."""
     table = tables.get(entry["table"])
     if table is None:
         raise NoEvidence(f"no table {entry['table']}")
     for column, wanted in entry["where"].items():
         wanted = wanted if isinstance(wanted, list) else [wanted]
         lacking = [value for value in wanted if value not in set(table[column])]
-        if lacking:
+        if lacking and column != "status" and len(table):
             raise NoEvidence(f"{entry['table']}: no {column} {', '.join(map(str, lacking))}")
         table = table[table[column].isin(wanted)]
     label = entry.get("label", "")

@@ -73,12 +73,13 @@ def document(tables: dict, graphs: dict, config: dict, full: dict) -> dict:
     if "learned_curves" in graphs:
         drawn |= learned_graphs(graphs["learned_curves"], runs, config["activations"])
     pairs = kept_epochs(tables["epochs"])
+    most = max(map(int, final["n"]), default=0)
     return {
         "header": header(runs, config, full),
         "unit": UNIT,
-        "factors": [None, None, *map(float, scores.t_factor(np.arange(2, _most(final) + 1)))],
+        "factors": [None, None, *map(float, scores.t_factor(np.arange(2, most + 1)))],
         "families": {families[n]: colour(families[n]) for n in names},
-        "activations": {n: {"family": families[n], **drawn_as(config["activations"], n)}
+        "activations": {n: {"family": families[n], **drawn_as(config, n, drawn)}
                         for n in names},
         "graphs": drawn,
         "pairs": [[int(epoch) for epoch in kept] for kept in pairs.values()],
@@ -104,16 +105,20 @@ def colour(family: str) -> list[int]:
     return [round(255 * part) for part in style.family_colour(family)]
 
 
-def drawn_as(activations: dict, name: str) -> dict:
+def drawn_as(config: dict, name: str, drawn) -> dict:
     """Whose graph stands for an activation: `as` of which, `only` which line of it, None all.
 
-    A frozen one is what one run learned, one in a matched network is its plain function.
+    A frozen one is what one run learned; one in a matched network is that of the `drawn` names
+    which has its function and constants, None where there is none.
     """
-    entry = activations[name]
+    entry = config["activations"][name]
     if entry["function"] == "transfer":
         _, architecture, source, seed = entry["source"].split("/")
         return {"as": source, "only": _label(architecture, seed)}
-    return {"as": entry["function"] if "matched_to" in entry else name, "only": None}
+    if "matched_to" in entry:
+        plain = {k: v for k, v in grid.entry_of(config, name).items() if k != "matched_to"}
+        name = next((other for other in drawn if grid.entry_of(config, other) == plain), None)
+    return {"as": name, "only": None}
 
 
 def fixed_graphs(points: pd.DataFrame) -> dict[str, list]:
@@ -212,7 +217,3 @@ def _line(label: str, rows: pd.DataFrame) -> list:
 def _whole(value: float) -> int | None:
     """A number in units of UNIT; None for one that is not finite."""
     return round(value / UNIT) if math.isfinite(value) else None
-
-
-def _most(final: pd.DataFrame) -> int:
-    return int(final["n"].max()) if len(final) else 0

@@ -60,8 +60,17 @@ def in_words(rule: dict, measure: str) -> str:
 
 
 def shown(parts: pd.DataFrame) -> str:
-    """label value (low to high), n = 5; ... of every part; a plain number without an interval."""
-    return "; ".join(_shown(row) for row in parts.to_dict("records"))
+    """label value (low to high), n = 5; ... of every part."""
+    rows = parts.to_dict("records")
+    counts = ["" if pd.isna(row["n"]) else f", n = {row['n']:.0f}" for row in rows]
+    return "; ".join(f"{one(row)}{n}" for row, n in zip(rows, counts, strict=True))
+
+
+def one(part: dict) -> str:
+    """label value (low to high) of one part; a plain number without an interval."""
+    value, low, high = (number(part[key], 3) for key in ("value", "low", "high"))
+    interval = f" ({low} to {high})" if low != high else ""
+    return f"{part['label']} {value}{interval}".strip()
 
 
 def _against(part, kind, bound):
@@ -77,13 +86,6 @@ def _to_spare(rule, part):
     ends = [(part[BOUNDS[kind][0]], bound, kind) for kind, bound in bounds(rule)]
     spare = [end - x if kind in ("above", "at_least") else x - end for end, x, kind in ends]
     return -float("inf") if pd.isna(spare).any() else min(spare)
-
-
-def _shown(part):
-    value, low, high = (number(part[key], 3) for key in ("value", "low", "high"))
-    interval = f" ({low} to {high})" if low != high else ""
-    n = "" if pd.isna(part["n"]) else f", n = {part['n']:.0f}"
-    return f"{part['label']} {value}{interval}{n}".strip()
 
 
 def _plain(bound):

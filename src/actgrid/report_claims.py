@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from actgrid.judgement import VERDICTS
-from actgrid.markdown import ABSENT, interval, number, table
+from actgrid.judgement import VERDICTS, one
+from actgrid.markdown import ABSENT, number, table
 
 WORKS = {  # source -> its name in tables
     "customactfuncs": "A, hand-made",
@@ -12,14 +12,15 @@ WORKS = {  # source -> its name in tables
     "autogradfunctions": "D, by hand",
     "activationzoo": "E, standard",
 }
-SHOWN = 4  # parts of the evidence; of more the one that decides
+SHOWN = 4  # parts of the evidence; of more the one that decides, on a defect their range
 
 
 def judged_table(claims: pd.DataFrame) -> str:
     """Every statement with rule, numbers and verdict, and why or what is missing, work by work."""
     header = dict.fromkeys(("Statement", "Rule", "Numbers", "Verdict"), "l")
+    named = claims.astype({"label": object}).fillna({"label": ""})  # no label: read as NaN
     rows = []
-    for source, own in claims.groupby("source", sort=False):
+    for source, own in named.groupby("source", sort=False):
         rows.append((f"**{WORKS[source]}**", "", "", ""))
         rows += map(_judged, own.to_dict("records"))
     return table(header, rows)
@@ -31,13 +32,21 @@ def _judged(row):
 
 
 def _numbers(row):
-    """The evidence; where it has many parts, the one that decides."""
+    """The evidence, and that on a defect after it."""
     if pd.isna(row["evidence"]):
         return ABSENT
-    parts = row["evidence"].count("; ") + 1
-    if parts <= SHOWN:
-        return row["evidence"]
-    return f"{number(row['value'], 3)} ({interval('', 3)(row)}), the deciding one of {parts}"
+    few = row["parts"] <= SHOWN
+    found = row["evidence"] if few else f"{one(row)}, the deciding one of {row['parts']:.0f}"
+    if pd.isna(row["defect_evidence"]):
+        return found
+    return f"{found}. {row['defect_measure']}: {_on_defect(row)}"
+
+
+def _on_defect(row):
+    if row["defect_parts"] <= SHOWN:
+        return row["defect_evidence"]
+    low, high = (number(row[f"defect_{end}"], 3) for end in ("smallest", "largest"))
+    return f"{row['defect_parts']:.0f} numbers from {low} to {high}"
 
 
 def verdict_counts_table(claims: pd.DataFrame) -> str:

@@ -149,17 +149,13 @@ def coverage(runs: pd.DataFrame, full: dict) -> list[list]:
     planned = [(run.dataset, run.architecture) for run in grid.expand(full)]
     pairs = dict.fromkeys([*map(tuple, networks(runs)), *planned])
     found = ((pair, of_pair(runs, *pair)) for pair in pairs)
-    return [
-        [
-            *pair,
-            f"{rows['parameters'].iloc[0]:,}" if len(rows) else "–",
-            rows["activation"].nunique(),
-            rows["seed"].nunique(),
-            len(rows),
-            planned.count(pair),
-        ]
-        for pair, rows in found
-    ]
+    return [[*pair, *_size(rows), len(rows), planned.count(pair)] for pair, rows in found]
+
+
+def _size(rows):
+    """Parameters, activations and seeds of the runs of one network."""
+    parameters = f"{rows['parameters'].iloc[0]:,}" if len(rows) else "–"
+    return parameters, rows["activation"].nunique(), rows["seed"].nunique()
 
 
 def cuts(config: dict, full: dict) -> list[str]:

@@ -1,7 +1,7 @@
 # What the source works say, judged by the runs; claims.yaml is checked before any job starts.
 from actgrid.claim_checks import check_claims
 
-CHECKED = ["claims.yaml", "workflow/schemas/claims.schema.yaml", "config.yaml"]
+CHECKED = ["claims.yaml", "workflow/schemas/claims.schema.yaml"]
 try:
     check_claims(*(yaml.safe_load((Path(workflow.basedir) / name).read_text()) for name in CHECKED))
 except ConfigError as error:
@@ -24,7 +24,7 @@ rule judge_claims:
         trained=get_work_tables("trainedparameters"),
         autograd=get_work_tables("autogradfunctions"),
         gradients=get_work_tables("activationzoo"),
-        source=modules("claims", "evidence", "judgement", "markdown", "scores"),
+        source=modules("claims", "evidence", "judgement", "markdown", "scores", "shorthand", "crosschecks"),
     output:
         "<results>/claims.csv",
     params:

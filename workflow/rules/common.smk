@@ -15,8 +15,9 @@ try:
 except ConfigError as error:
     sys.exit(str(error))
 
-OWN = [name for name, entry in config["activations"].items() if "function" not in entry]
+SHORT = {name for name, entry in config["activations"].items() if "function" not in entry}
 config |= checked
+OWN = SHORT | {name for name, entry in config["activations"].items() if ACTIVATIONS[entry["function"]] == "own"}
 RUNS = grid.expand(config)
 PAIRS = grid.pairs(config)
 STUDIES = grid.cells(config)
@@ -187,10 +188,15 @@ def get_drawn_activations():
     entries = {run.activation: config["activations"][run.activation] for run in RUNS}
     learned = ("learned", "transfer")
     return {
-        name: entry
+        name: get_shown(name)
         for name, entry in entries.items()
         if entry["function"] not in learned and "matched_to" not in entry
     }
+
+
+def get_shown(activation):
+    """What its graph and its cost depend on: its entry, of the presentation the family alone."""
+    return grid.entry_of(config, activation) | {"family": get_families()[activation]}
 
 
 def get_activation_source():

@@ -2,7 +2,7 @@
 # Not timed: what waits for a run's file (transfer), costs what its function does (matched), or
 # takes minutes (exact evaluation, whose runs show its time).
 TIMED = get_drawn_activations() | {
-    run.activation: config["activations"][run.activation]
+    run.activation: get_shown(run.activation)
     for run in LEARNED
     if config["activations"][run.activation].get("evaluation") != "exact"
 }
@@ -11,9 +11,10 @@ TIMED = get_drawn_activations() | {
 # An edit of how a process is prepared for training makes no measurement old.
 rule measure_cost:
     input:
+        checked=[f"<results>/checks/{name}.json" for name in TIMED if name in OWN],
         functions=modules(*sorted({name for entry in TIMED.values() for name in get_function_modules(entry)})),
         imported=[file for entry in TIMED.values() for file in get_imported(entry)],
-        source=modules("cost"),
+        source=modules("cost", "provenance"),
         process=ancient(
             modules(
                 "experiment",

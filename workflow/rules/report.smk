@@ -37,6 +37,8 @@ rule render_report:
             "judgement",
             "markdown",
             "summary",
+            "shorthand",
+            "crosschecks",
             "rendering",
         ),
     output:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from actgrid import explore
+from actgrid import explore, shorthand
 
 given = snakemake.input
 text = explore.page(
@@ -13,7 +13,7 @@ text = explore.page(
     {Path(file).stem: pd.read_csv(file) for file in given.tables},
     {Path(file).stem: pd.read_csv(file) for file in [given.points, *given.learned]},
     config=snakemake.params.config,
-    full=yaml.safe_load(Path(given.base).read_text()),
+    full=shorthand.resolve(yaml.safe_load(Path(given.base).read_text())),
 )
 for file in snakemake.output:
     Path(file).write_text(text)

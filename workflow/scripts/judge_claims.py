@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from actgrid import claims
+from actgrid import claims, shorthand
 
 given = snakemake.input
 files = [*given.tables, *given.trained, *given.autograd, *given.gradients]
@@ -14,6 +14,6 @@ table = claims.judge(
     {Path(file).stem: pd.read_csv(file) for file in files},
     pd.read_csv(given.runs),
     snakemake.params.config,
-    yaml.safe_load(Path(given.base).read_text()),
+    shorthand.resolve(yaml.safe_load(Path(given.base).read_text())),
 )
 table.to_csv(snakemake.output[0], index=False)

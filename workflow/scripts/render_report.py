@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from actgrid import rendering, report, summary
+from actgrid import rendering, report, shorthand, summary
 
 given, out = snakemake.input, Path(snakemake.output[0])
 groups = {
@@ -17,7 +17,7 @@ text = report.fill(
     {Path(file).name: Path(file).read_text() for file in given.templates},
     **(tables := groups.pop("tables")) | {name: frames or None for name, frames in groups.items()},
     config=snakemake.params.config,
-    full=yaml.safe_load(Path(given.base).read_text()),
+    full=shorthand.resolve(yaml.safe_load(Path(given.base).read_text())),
     figures=os.path.relpath(snakemake.params.config["pathvars"]["figures"], out.parent),
 )
 layout, when = Path("workflow/report"), summary.timestamp(tables["runs"])

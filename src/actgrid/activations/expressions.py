@@ -12,6 +12,8 @@ number, or (operation, tree, ...); parts without x are numbers already.
 
 import math
 import re
+import reprlib
+import sys
 
 from actgrid import registry
 from actgrid.activations.vocabulary import (
@@ -52,8 +54,9 @@ def _check_constants(constants):
             raise ExpressionError(f"constant {name!r}: a name is letters a to z, digits and _")
         if name in ("x", *VALUES, *FUNCTIONS):
             raise ExpressionError(f"constant {name!r}: the name has a meaning already")
-        if not abs(value) < math.inf:
-            raise ExpressionError(f"constant {name!r} is {value}, not a finite number")
+        if not abs(value) <= sys.float_info.max:
+            shown = reprlib.repr(value)
+            raise ExpressionError(f"constant {name!r} is {shown}, not a finite number")
 
 
 class _Parser:

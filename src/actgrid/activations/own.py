@@ -66,6 +66,11 @@ def _larger(a, b):
     return a.clamp(min=b) if isinstance(b, float) else torch.maximum(a, b)
 
 
+def _clamped(x, low, high):
+    numbers = isinstance(x, float) and isinstance(low, float)
+    return _smaller(max(x, low) if numbers else _larger(x, low), high)
+
+
 OPERATIONS = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -80,7 +85,7 @@ OPERATIONS = {
     "softplus": nn.functional.softplus,
     "min": _smaller,
     "max": _larger,
-    "clamp": lambda x, low, high: _smaller(_larger(x, low), high),
+    "clamp": _clamped,
     "where": torch.where,
     **{name: getattr(torch, name) for name in ("abs", "erf", "exp", "expm1", "log", "log1p")},
     **{name: getattr(torch, name) for name in ("sqrt", "sin", "cos", "tan", "tanh", "sinh")},
