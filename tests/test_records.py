@@ -5,13 +5,14 @@ import json
 import math
 import os
 import subprocess
-import warnings
 from dataclasses import astuple
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actgrid import provenance, records
 from actgrid.grid import Run
@@ -146,19 +147,48 @@ def test_epochs_of_all_runs_stand_under_one_another():
     runs = records.runs_frame({"tent": "handmade"}, documents)
     # as the rule reads them; the second one was not monitored: some of its columns are all empty
     texts = [records.epochs_text(history) for history in (HISTORY, UNMONITORED)]
-    tables = [pd.read_csv(io.StringIO(text)) for text in texts]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        frame = records.tidy(runs, tables)
+    frame = pd.read_csv(io.StringIO("".join(records.tidy(runs, texts))))
     names = ["study", "dataset", "architecture", "activation", "seed", "status"]
-    assert list(frame) == [*names, *tables[0]]
+    assert list(frame) == [*names, *COLUMNS.split(",")]
     assert list(frame["seed"]) == [4, 4, 4, 2] and list(frame["epoch"]) == [1, 2, 3, 1]
     assert list(frame.index) == [0, 1, 2, 3] and set(frame["status"]) == {"diverged"}
     assert frame["train_loss"].isna().tolist() == [False, False, True, False]
     assert frame["test_loss"].notna().tolist() == [False, True, False, True]
-    assert set(map(str, frame.dtypes[tables[0].columns[1:]])) == {"float64"}
+    assert set(map(str, frame.dtypes[COLUMNS.split(",")[1:]])) == {"float64"}
     with pytest.raises(ValueError):  # a table too few
-        records.tidy(runs, tables[:1])
+        list(records.tidy(runs, texts[:1]))
+
+
+def through_frames(runs, texts):
+    """What `tidy` writes, made by pandas, which parses and prints every number."""
+    rows = zip(runs[records.NAMES].to_dict("records"), texts, strict=True)
+    tables = [pd.read_csv(io.StringIO(text)).assign(**names) for names, text in rows]
+    table = pd.concat(tables, ignore_index=True)
+    return table[list(dict.fromkeys([*records.NAMES, *table]))].to_csv(index=False)
+
+
+NUMBERS = st.floats() | st.none()
+
+
+@given(st.lists(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4), max_size=4))
+def test_joined_as_text_files_are_what_they_are_parsed_and_printed(runs):
+    """Of runs with other columns in another order; without rows; NaN, infinite, tiny, missing."""
+    keys = (("a", "nan"), ("nan", "b"), ("a",), ("c", "a"))
+    rows = [
+        [{"epoch": n} | dict(zip(keys[k], pair, strict=False)) for n, pair in enumerate(pairs)]
+        for k, pairs in enumerate([[(0.5, 1.5)], *runs][:4])
+    ]
+    texts = [layers_text(table) for table in rows]
+    cells = [(f"tent_{number}", number) for number in range(len(rows))]
+    assert "".join(records.tidy(runs_of(*cells), texts)) == through_frames(runs_of(*cells), texts)
+
+
+def test_tables_are_stacked_with_one_header():
+    tables = [[b"a,b\n", b"1,x\n"], [b"a,b\n"], iter([b"a,b\n", b'2,"y, z"\n'])]
+    assert b"".join(records.stacked(tables)) == b'a,b\n1,x\n2,"y, z"\n'
+    assert list(records.stacked([])) == []
+    with pytest.raises(ValueError, match="b,a"):
+        list(records.stacked([[b"a,b\n"], [b"b,a\n"]]))
 
 
 # --- layers and confusions ----------------------------------------------------------------------
@@ -173,11 +203,7 @@ def runs_of(*cells, status="ok"):
 
 def tracked(texts, runs):
     """The tracks of layers.csv files, by way of the table of their pair as a rule writes it."""
-    tables = [pd.read_csv(io.StringIO(text)) for text in texts]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        table = records.tidy(runs, tables)
-    again = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    again = pd.read_csv(io.StringIO("".join(records.tidy(runs, texts))))
     return again, records.parameter_tracks(again)
 
 
@@ -196,7 +222,7 @@ def test_tracks_have_a_row_a_parameter_and_moment():
     other = [{"epoch": 0, "part": "weights", "layer": 1, "gradient_norm": 0.5}]
     other.append(activation_row(0, 1, slopes_1=0.1, slopes_2=math.nan))
     runs = runs_of(("affine", 3), ("relu", 3), ("apl", 4))
-    layers, tracks = tracked(map(layers_text, (affine, [], other)), runs)
+    layers, tracks = tracked([layers_text(rows) for rows in (affine, [], other)], runs)
     assert list(layers)[:9] == [
         *("study", "dataset", "architecture", "activation", "seed", "status"),
         *("epoch", "part", "layer"),
@@ -231,7 +257,8 @@ def test_confusions_become_rows_with_the_names_of_their_run():
         {"confusion": {"evaluation": [[3, 1], [0, 2]], "training": [[2, 2], [1, 1]]}},
         {"confusion": {"evaluation": [[4]]}},
     ]
-    frames = records.confusion_frames(documents)
+    texts = [records.confusion_text(document) for document in documents]
+    frames = [pd.read_csv(io.StringIO(text)) for text in texts]
     assert [list(frame) for frame in frames] == [["mode", "actual", "predicted", "examples"]] * 2
     assert frames[0].to_numpy().tolist() == [
         *(["evaluation", 0, 0, 3], ["evaluation", 0, 1, 1]),
@@ -239,7 +266,8 @@ def test_confusions_become_rows_with_the_names_of_their_run():
         *(["training", 0, 0, 2], ["training", 0, 1, 2]),
         *(["training", 1, 0, 1], ["training", 1, 1, 1]),
     ]
-    table = records.tidy(runs_of(("tent", 5), ("relu", 6)), frames)
+    joined = "".join(records.tidy(runs_of(("tent", 5), ("relu", 6)), texts))
+    table = pd.read_csv(io.StringIO(joined))
     assert table["seed"].tolist() == [5] * 8 + [6] and table["examples"].sum() == 12 + 4
 
 

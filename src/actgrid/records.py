@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 RUN_COLUMNS = (
@@ -20,6 +21,7 @@ RUN_COLUMNS = (
     "processor",
     "finished",
 )
+NAMES = ["study", "dataset", "architecture", "activation", "seed", "status"]
 VERSIONS = ("python", "torch", "numpy")
 
 
@@ -36,20 +38,15 @@ def files(run, result) -> dict[str, bytes]:
     return contents
 
 
-def confusion_frames(documents: list[dict]) -> list:
-    """A frame per run.json document: mode, actual and predicted class, test examples."""
-    import pandas as pd
-
+def confusion_text(document: dict) -> str:
+    """A CSV file of a run.json document: mode, actual and predicted class, test examples."""
     rows = (
-        [
-            (mode, actual, predicted, examples)
-            for mode, matrix in document["confusion"].items()
-            for actual, row in enumerate(matrix)
-            for predicted, examples in enumerate(row)
-        ]
-        for document in documents
+        f"{mode},{actual},{predicted},{examples}\n"
+        for mode, matrix in document["confusion"].items()
+        for actual, row in enumerate(matrix)
+        for predicted, examples in enumerate(row)
     )
-    return [pd.DataFrame(r, columns=["mode", "actual", "predicted", "examples"]) for r in rows]
+    return "mode,actual,predicted,examples\n" + "".join(rows)
 
 
 def epochs_text(history) -> str:
@@ -94,16 +91,32 @@ def runs_frame(studies: dict[str, str], documents: list[dict]):
     return pd.DataFrame(rows)
 
 
-def tidy(runs, tables: list):
-    """One table with each run's names; `tables` are frames of the rows of `runs`, in order."""
-    import pandas as pd
+def tidy(runs, texts: Sequence[str]) -> Iterator[str]:
+    """One CSV file, piece by piece, of those of the rows of `runs`, in order: the run's names, then
+    the columns as they appear.
 
-    names = ["study", "dataset", "architecture", "activation", "seed", "status"]
-    labelled = [
-        table.assign(**run._asdict())[[*names, *table.columns]]
-        for run, table in zip(runs[names].itertuples(index=False), tables, strict=True)
-    ]
-    return pd.concat(labelled, ignore_index=True)
+    What a file lacks, and what is not a number, is empty. Rows are joined as text: parsed and
+    printed again, thousands of small files take many times as long. No field may hold a comma.
+    Raises ValueError where files and runs are not as many.
+    """
+    headers = [text.partition("\n")[0] for text in texts]
+    columns = list(dict.fromkeys(",".join(dict.fromkeys(headers)).split(",")))
+    yield ",".join([*NAMES, *columns]) + "\n"
+    for names, text in zip(runs[NAMES].values.tolist(), texts, strict=True):
+        label = ",".join(map(str, names))
+        yield "".join(f"{label},{row}\n" for row in _rows(text, columns))
+
+
+def stacked(tables: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    """The lines of one CSV file of several with the same header; ValueError for another one."""
+    first = None
+    for lines in map(iter, tables):
+        header = next(lines)
+        if first is None:
+            yield (first := header)
+        if header != first:
+            raise ValueError(f"tables with the columns {first!r} and {header!r}")
+        yield from lines
 
 
 def parameter_tracks(layers):
@@ -113,3 +126,13 @@ def parameter_tracks(layers):
     columns = {c: c.removeprefix("parameter_") for c in layers if c.startswith("parameter_")}
     good = layers[layers["status"] == "ok"].rename(columns=columns)
     return good.melt(names, list(columns.values()), "parameter").dropna(subset="value")
+
+
+def _rows(text, columns):
+    """The lines after the header of a CSV file, each with the fields of `columns`."""
+    header, _, body = text.partition("\n")
+    lines = re.sub(r",nan\b", ",", body).splitlines()
+    if (own := header.split(",")) == columns:
+        return lines
+    rows = (dict(zip(own, line.split(","), strict=True)) for line in lines)
+    return [",".join(row.get(name, "") for name in columns) for row in rows]

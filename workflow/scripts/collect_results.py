@@ -1,6 +1,9 @@
 """Put the tables of all (dataset, architecture) pairs under one another."""
 
-import pandas as pd
+from contextlib import ExitStack
 
-tables = [pd.read_csv(file, dtype=str, keep_default_na=False) for file in snakemake.input]
-pd.concat(tables).to_csv(snakemake.output[0], index=False)
+from actgrid import records
+
+with ExitStack() as opened:
+    tables = [opened.enter_context(open(file, "rb")) for file in snakemake.input]
+    opened.enter_context(open(snakemake.output[0], "wb")).writelines(records.stacked(tables))
