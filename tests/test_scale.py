@@ -1,0 +1,151 @@
+"""Tables of many made-up runs: they are as real ones, every file is read once, work is linear."""
+
+import csv
+import io
+import json
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import yaml
+
+from actgrid import grid, records, scores
+from actgrid.training import Epoch
+
+ROOT = Path(__file__).parents[1]
+OUTPUTS = {name: f"{name}.csv" for name in ("runs", "epochs", "final", "layers", "confusion")}
+INPUTS = {"epochs": "epochs.csv", "runs": "run.json", "layers": "layers.csv"}
+SEEDS = 40
+
+OPENED, LISTENING = [], []  # files opened while anything stands in the second list
+
+
+def _note(event, arguments):
+    if LISTENING and event == "open":
+        OPENED.append(str(arguments[0]))
+
+
+sys.addaudithook(_note)  # for good: a hook cannot be taken away
+
+
+@pytest.fixture(scope="module")
+def fake():
+    """The maker of made-up results."""
+    return SimpleNamespace(**runpy.run_path(str(ROOT / "benchmarks/fake_results.py")))
+
+
+@pytest.fixture(scope="module")
+def made(fake, tmp_path_factory):
+    """(folder, runs) of one pair, SEEDS of each activation: fixed, and with trained parameters."""
+    full = yaml.safe_load((ROOT / "config.yaml").read_text())
+    study = full["studies"]["banknotes"]
+    study |= {"activations": ["relu", "affine", "swish"], "architectures": ["banknote_mlp"]}
+    study |= {"seeds": list(range(SEEDS)), "protocol": study["protocol"] | {"epochs": 3}}
+    folder = tmp_path_factory.mktemp("made")
+    config = full | {"pathvars": {"results": str(folder)}, "studies": {"banknotes": study}}
+    assert fake.write(config) == 3 * SEEDS
+    return folder, grid.expand(config)
+
+
+def collect(folder, runs, out):
+    """Run the script that collects a pair, as Snakemake does."""
+    given = {
+        name: [str(folder / "runs" / run.path / file) for run in runs]
+        for name, file in INPUTS.items()
+    }
+    outputs = {name: str(out / file) for name, file in OUTPUTS.items()}
+    job = SimpleNamespace(
+        input=Named(given), output=Named(outputs),
+        params=SimpleNamespace(studies=dict.fromkeys((r.activation for r in runs), "banknotes")),
+    )  # fmt: skip
+    script = str(ROOT / "workflow/scripts/collect_pair.py")
+    runpy.run_path(script, init_globals={"snakemake": job})
+    return [file for files in given.values() for file in files]
+
+
+class Named(dict):
+    """Files by name, as an attribute or a key."""
+
+    __getattr__ = dict.__getitem__
+
+
+def test_made_up_files_have_the_columns_and_keys_of_real_ones(fake, made):
+    folder, runs = made
+    place = folder / "runs" / runs[0].path
+    header = records.epochs_text([Epoch(1, 0.5, 0.5)]).partition("\n")[0]
+    assert (place / "epochs.csv").read_text().splitlines()[0] == header
+    document = json.loads((place / "run.json").read_text())
+    assert {*records.RUN_COLUMNS, "confusion", "settings", "versions"} <= set(document)
+    assert document["settings"]["protocol"]["epochs"] == 3
+    texts = {(folder / "runs" / run.path / "epochs.csv").read_text() for run in runs}
+    assert len(texts) == len(runs)  # no two are alike
+
+
+def test_the_same_grid_has_the_same_figures(fake, made):
+    folder, runs = made
+    first = fake.drawn(runs[0], {"epochs": 3}, Epoch(1, 0.5, 0.5, test_accuracy=0.5))
+    assert first == fake.drawn(runs[0], {"epochs": 3}, Epoch(1, 0.5, 0.5, test_accuracy=0.5))
+    assert [epoch.epoch for epoch in first] == [1, 2, 3]
+
+
+def test_tables_hold_every_row_of_every_run(made, tmp_path):
+    folder, runs = made
+    collect(folder, runs, tmp_path)
+    epochs = pd.read_csv(tmp_path / "epochs.csv")
+    assert len(epochs) == 3 * len(runs) and len(pd.read_csv(tmp_path / "runs.csv")) == len(runs)
+    layers = pd.read_csv(tmp_path / "layers.csv")
+    assert set(layers["activation"]) == {"affine", "swish"}  # relu has no parameters
+    final = scores.summarise(epochs).to_csv(index=False)
+    assert (tmp_path / "final.csv").read_text() == final
+    last = folder / "runs" / runs[-1].path / "epochs.csv"
+    rows = list(csv.reader(io.StringIO((tmp_path / "epochs.csv").read_text())))
+    assert [row[6:] for row in rows[-3:]] == list(csv.reader(last.open()))[1:]
+
+
+def test_every_file_of_a_run_is_opened_once(made, tmp_path):
+    folder, runs = made
+    OPENED.clear()
+    LISTENING.append(True)
+    try:
+        files = collect(folder, runs, tmp_path)
+    finally:
+        LISTENING.clear()
+    assert sorted(name for name in OPENED if name.startswith(str(folder))) == sorted(files)
+
+
+def calls(work):
+    """Calls of Python and C functions that `work` makes."""
+    count = 0
+
+    def profile(frame, event, argument):
+        nonlocal count
+        count += event.endswith("call")
+
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_twice_the_runs_are_twice_the_calls_and_no_more_tables(made, tmp_path, monkeypatch):
+    """Counted, not timed: what the second half of the runs adds to the first, and what of frames
+    is made, which must not depend on how many runs there are."""
+    folder, runs = made
+    frames, found = [], []
+    original = pd.DataFrame.__init__
+    monkeypatch.setattr(
+        pd.DataFrame, "__init__", lambda *a, **k: (frames.append(1), original(*a, **k))[1]
+    )
+    collect(folder, runs, tmp_path)  # what is imported and cached once
+    for share in (1, 2, 4):
+        chosen = [run for run in runs if run.seed < SEEDS * share // 4]
+        frames.clear()
+        found.append((calls(lambda chosen=chosen: collect(folder, chosen, tmp_path)), len(frames)))
+    (one, few), (two, some), (four, many) = found
+    assert few == some == many
+    assert 1.9 < (four - two) / (two - one) < 2.1
