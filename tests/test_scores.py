@@ -107,6 +107,14 @@ def test_intervals_of_any_figures_over_any_groups_in_order_of_appearance():
     assert table["recall_mean"].isna().tolist() == [False, True, False, True]
 
 
+def test_no_digit_of_the_summary_hangs_on_how_a_frame_lies_in_memory():
+    values = np.random.default_rng(0).uniform(0.6, 0.8, 400)
+    together = epochs_table(*(run("tent", seed, [value]) for seed, value in enumerate(values)))
+    apart = together.assign(**together)  # each column in a block of its own
+    tables = [scores.summarise(frame) for frame in (together, apart)]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+
+
 def test_columns_order_and_cells_that_failed(epochs):
     table = scores.summarise(epochs)
     metrics = [f"{m}_{p}" for m in scores.METRICS for p in PARTS]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 CELL = ["study", "dataset", "architecture", "activation"]
 RUN = [*CELL, "seed"]
@@ -49,9 +49,11 @@ def summarise(epochs: pd.DataFrame) -> pd.DataFrame:
     `failures` the runs that diverged; a cell without a good run keeps its row. `seconds_mean`:
     seconds per epoch, over all epochs of all runs of the cell, diverged ones too.
     """
+    final = final_rows(epochs)
+    final = final.assign(**final)  # each column by itself: the last bit of a mean hangs on that
     cells = epochs.groupby(CELL, sort=False)["seconds"].mean().rename("seconds_mean")
     diverged = epochs[epochs["status"] != "ok"].groupby(CELL)["seed"].nunique().rename("failures")
-    table = pd.concat([intervals(final_rows(epochs), CELL, METRICS), diverged], axis=1)
+    table = pd.concat([intervals(final, CELL, METRICS), diverged], axis=1)
     table = table.reindex(cells.index).assign(seconds_mean=cells)
     counts = ["n", "failures"]
     table[counts] = table[counts].fillna(0).astype(int)
@@ -115,7 +117,7 @@ def replicate_agreement(
 
 def t_factor(n):
     """Standard errors from the mean of n values to the end of its 95 % t interval; NaN for one."""
-    return stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)
+    return special.stdtrit(n - 1, (1 + CONFIDENCE) / 2)  # stats.t.ppf; scipy.stats loads slowly
 
 
 def _interval_columns(metrics=METRICS) -> list[str]:
