@@ -12,7 +12,14 @@ KEYS = [*CELL, "part", "layer", "epoch"]
 SIZES = ["gradient_norm", "gradient_rms", "preactivation_rms"]
 MEASURES = ["preactivation_q50", "mean", "variance", "dead", "saturated"]
 STATES = ["mean", "dead", "saturated"]  # of a layer's activations, in the summary
+BIN = "bin_"  # before the number of a histogram's share
 OUTCOME = ["n", "failures", *(f"test_accuracy_{part}" for part in ("mean", "low", "high"))]
+
+
+def is_used(column: str) -> bool:
+    """Whether a column of layers.csv is looked at here; of those of diagnostics a third is not."""
+    known = {*KEYS, "seed", "status", *SIZES, *MEASURES, "low", "high"}
+    return column in known or column.startswith(BIN)
 
 
 def layer_means(layers: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +57,7 @@ def histograms(layers: pd.DataFrame) -> pd.DataFrame:
     epochs = rows.groupby(CELL)["epoch"]
     ends = (rows["epoch"] == 0) | (rows["epoch"] == epochs.transform("max"))
     rows = rows[ends].reset_index(drop=True)
-    bins = [name for name in rows.columns if name.startswith("bin_")]
+    bins = [name for name in rows.columns if name.startswith(BIN)]
     names = [*CELL, "seed", "layer", "epoch", "low", "high"]
     table = rows.rename(columns={name: number for number, name in enumerate(bins)})
     table = table.melt(names, range(len(bins)), "bin", "share", ignore_index=False)

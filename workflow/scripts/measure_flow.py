@@ -4,7 +4,8 @@ import pandas as pd
 
 from actgrid import flow
 
-layers = pd.concat(map(pd.read_csv, snakemake.input.layers))
+tables = (pd.read_csv(file, usecols=flow.is_used) for file in snakemake.input.layers)
+layers = pd.concat(tables)
 means = flow.layer_means(layers)
 means.to_csv(snakemake.output.means, index=False)
 summary = flow.flow_summary(layers, pd.read_csv(snakemake.input.final))
