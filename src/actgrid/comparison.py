@@ -14,6 +14,7 @@ from actgrid.scores import CELL, RUN, final_rows
 
 PAIR = ["dataset", "architecture"]
 METRICS = ["test_auc", "test_accuracy"]
+READ = [*RUN, "status", "epoch", "test_loss", *METRICS]  # all that is looked at of epochs.csv
 DIFFERENCES = [
     *(*CELL, "metric", "n", "failures", "score", "score_sd", "baseline_n", "baseline_score"),
     *("difference", "low", "high", "seed_correlation", "outcome"),

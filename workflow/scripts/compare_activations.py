@@ -10,7 +10,7 @@ from actgrid.data import DATASETS
 
 settings, out = snakemake.params.settings, snakemake.output
 generator = np.random.default_rng(0)  # for the bootstrap: the same runs, the same tables
-epochs = pd.read_csv(snakemake.input.epochs)
+epochs = pd.read_csv(snakemake.input.epochs, usecols=comparison.READ)
 runs = comparison.scored(epochs, settings["leave_out"])
 chance = {name: 1 / len(import_module(DATASETS[name]).CLASSES) for name in set(runs["dataset"])}
 cells = comparison.cell_differences(runs, settings["baseline"])
