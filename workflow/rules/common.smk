@@ -1,4 +1,6 @@
 # Checks the config, expands it to runs, and holds the small helpers of the rules.
+import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -60,13 +62,18 @@ def get_run_source(wildcards):
         *get_function_modules(entry),
         *(["activations/graph"] if function in SHARED else []),
         *(["activations/subnetwork"] if "matched_to" in entry else []),
-    ) + get_imported(entry)
+    ) + ["workflow/scripts/train_run.py", *get_imported(entry)]
 
 
 def get_settings(wildcards):
     """The slice of the config that one run's numbers depend on."""
     cell = (wildcards.dataset, wildcards.architecture, wildcards.activation)
     return grid.settings(config, STUDIES[cell], wildcards.activation)
+
+
+def get_settings_text(wildcards):
+    """The same as JSON, for a command line."""
+    return json.dumps(get_settings(wildcards))
 
 
 def get_learned_before(wildcards):

@@ -1,5 +1,6 @@
 """Train one run of the grid; writes epochs.csv, run.json and what else it leaves."""
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -9,16 +10,16 @@ from tqdm import tqdm
 from actgrid import data, grid, records
 from actgrid.experiment import prepare_process, run_one
 
-names, settings, out = snakemake.wildcards, snakemake.params.settings, snakemake.output
-run = grid.Run("", names.dataset, names.architecture, names.activation, int(names.seed))
-logging.basicConfig(filename=snakemake.log[0], level="INFO", format="%(asctime)s %(message)s")
-prepare_process(snakemake.threads)
+dataset, architecture, activation, seed, text, threads, prepared, log, *outputs = sys.argv[1:]
+run, settings = grid.Run("", dataset, architecture, activation, int(seed)), json.loads(text)
+logging.basicConfig(filename=log, level="INFO", format="%(asctime)s %(message)s")
+prepare_process(int(threads))
 bar = tqdm(total=settings["protocol"]["epochs"], desc=run.path, unit="epoch", disable=None)
 try:
-    dataset = data.load(Path(snakemake.input.data[0]).parent)
-    result = run_one(run, settings, dataset, lambda epoch: bar.update())
+    result = run_one(run, settings, data.load(Path(prepared).parent), lambda epoch: bar.update())
 except ValueError as error:  # a message for the user; the traceback is in the log
     logging.exception("stopped")
     sys.exit(f"{run.path}: {error}")
+files = {Path(output).stem: Path(output) for output in outputs}
 for name, content in records.files(run, result).items():
-    Path(out[name]).write_bytes(content)
+    files[name].write_bytes(content)
