@@ -30,6 +30,7 @@ class Workflow:
         self.folder, self.file = Path(folder), file
         self.environment = os.environ | {"XDG_RUNTIME_DIR": str(folder), "PYTHONPATH": str(source)}
         self.environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        self.environment.pop("ACTGRID_WARM", None)
         self.owner = subprocess.Popen(["sleep", "1000"])
 
     def start(self, script, *arguments):
@@ -263,6 +264,12 @@ def test_a_folder_that_others_could_enter_is_not_used(another, tmp_path, kind):
     out, err, status = another.run(script(tmp_path, "print('plain')"))
     assert (out, status) == ("plain\n", 0) and not list(tmp_path.glob("*.lock"))
     assert f"{SAID}{place} must be a folder that is yours, with permissions 700" in err
+
+
+def test_it_can_be_switched_off(another, tmp_path):
+    another.environment["ACTGRID_WARM"] = "0"
+    path = script(tmp_path, "import sys; print('torch' in sys.modules)")
+    assert another.run(path) == ("False\n", "", 0) and not list(another.folder.iterdir())
 
 
 def test_nonsense_on_the_socket_harms_nobody(warm, tmp_path):

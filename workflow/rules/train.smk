@@ -1,24 +1,7 @@
 # One job a run: a cell (dataset, architecture, activation, seed) of the grid.
-from snakemake.settings.types import DeploymentMethod
-
 RUN = "{dataset}/{architecture}/{activation}/{seed}"
 IS_LEARNED = "|".join(sorted({re.escape(run.activation) for run in LEARNED})) or "(?!)"
 OTHERS = {re.escape(run.activation) for run in RUNS} - set(IS_LEARNED.split("|"))
-GPUS = ["nvidiactl", "kfd", "dxg"]  # device nodes
-
-def get_start():
-    """What starts the script of a run: on this machine the client of a process that has torch
-    loaded, on a cluster and beside a GPU, which no fork survives, Python itself."""
-    in_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-    python = "python" if in_conda else sys.executable
-    gpu = config["device"] != "cpu" and any(Path(f"/dev/{name}").exists() for name in GPUS)
-    here = workflow.local_exec and not workflow.remote_exec and sys.platform == "linux"
-    if not here or gpu or os.environ.get("ACTGRID_WARM") == "0":
-        return [python, "-P"]
-    return [python, "-I", "-S", "src/actgrid/warm/client.py", str(os.getpid())]
-
-
-START = get_start()
 
 
 rule train_run:
@@ -41,7 +24,7 @@ rule train_run:
     conda:
         "../../environment.yml"
     shell:
-        "{START:q} workflow/scripts/train_run.py"
+        '"$ACTGRID_PYTHON" -I -S src/actgrid/warm/client.py $PPID workflow/scripts/train_run.py'
         " {wildcards.dataset:q} {wildcards.architecture:q} {wildcards.activation:q} {wildcards.seed:q}"
         " {params.settings:q} {threads} {input.data[0]:q} {log:q} {output:q}"
 

@@ -4,8 +4,8 @@ python -I -S client.py OWNER SCRIPT [ARGUMENT...]
 
 OWNER is the process id of the workflow: with it the warm process and all its runs end. The first
 client starts the warm process. Where that cannot be had, or dies, the script runs plainly, and one
-line on stderr says why. A killed client takes its run with it. This file is started once a run, so
-it imports little; it knows nothing of what the scripts do.
+line on stderr says why; with ACTGRID_WARM=0 it always does. A killed client takes its run with it.
+This file is started once a run, so it imports little; it knows nothing of what the scripts do.
 """
 
 import contextlib
@@ -31,6 +31,9 @@ def main(owner: int, command: list[str]) -> int | str:
     """Run the command (a script and its arguments); the exit status, or what to say on failure."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once; the run's process follows
+    plain = [sys.executable, "-P", *command]
+    if os.environ.get("ACTGRID_WARM") == "0":
+        os.execv(sys.executable, plain)
     try:
         status = run(owner, command)
     except (OSError, NotWarm) as error:
@@ -38,7 +41,7 @@ def main(owner: int, command: list[str]) -> int | str:
             return "the workflow has ended"
         sys.stderr.write(f"in a process of its own: {error}\n")
         sys.stderr.flush()
-        os.execv(sys.executable, [sys.executable, "-P", *command])
+        os.execv(sys.executable, plain)
     return status if status >= 0 else f"the process was killed by signal {-status}"
 
 
