@@ -39,6 +39,8 @@ class Workflow:
         return subprocess.Popen(
             command, env=self.environment, cwd=self.folder,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # a shell that puts the tests into the background has SIGINT ignored, also in children
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
 
     def run(self, script, *arguments):
