@@ -1,13 +1,16 @@
 """Piecewise-linear activations: one mechanism, described by knots, and the named ones on it."""
 
 import functools
+import itertools
 import math
 
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 AT_KNOT = ("left", "right", "zero")
+CHUNK = 2**17  # scalars that a CPU takes through all pieces at once, so that they stay in its cache
 
 
 class PiecewiseLinear(nn.Module):
@@ -42,15 +45,63 @@ class PiecewiseLinear(nn.Module):
         return self._terms[dtype]
 
     def forward(self, x):
-        at = x.detach()
         terms = self.terms(x.dtype)
-        parts = [_select(_line(x, *term[2:]), at, *term[:2]) for term in terms]
-        if not any(slope and math.inf in (-low, high) for low, high, slope, _ in terms):
-            parts.append(at.clamp(0, 0))  # no sloped end that would carry NaN through
-        return functools.reduce(torch.add, parts)
+        carried = any(slope and math.inf in (-low, high) for low, high, slope, _ in terms)
+        if carried and len(terms) == 1:  # autograd alone does it as well
+            return _value(x, terms[0])
+        return _Sum.apply(x, terms, carried)
 
     def extra_repr(self):
         return f"pieces={self.pieces}, at_knot={self.at_knot!r}"
+
+
+class _Sum(torch.autograd.Function):
+    """The terms' sum; its gradient is the sum of their slopes, each between its bounds.
+
+    carried: a sloped end takes NaN through.
+    """
+
+    @staticmethod
+    def forward(ctx, x, terms, carried):
+        ctx.save_for_backward(x)
+        ctx.sloped = [term for term in terms if term[2]]
+
+        def value(x):
+            parts = (_value(x, term) for term in terms)
+            nan = () if carried else (x.clamp(0, 0),)
+            return functools.reduce(torch.Tensor.add_, itertools.chain(parts, nan))
+
+        return _in_chunks(value, x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        def passed_on(x, gradient):
+            parts = (_select(gradient, x, *bounds).mul_(slope) for *bounds, slope, _ in ctx.sloped)
+            return functools.reduce(torch.Tensor.add_, parts)
+
+        if not ctx.sloped:
+            return torch.zeros_like(gradient), None, None
+        return _in_chunks(passed_on, *ctx.saved_tensors, gradient), None, None
+
+
+def _in_chunks(function, *tensors):
+    """function(*tensors), elementwise; by parts where they are large and on a CPU."""
+    x = tensors[0]
+    if x.device.type != "cpu" or x.numel() <= CHUNK:
+        return function(*tensors)
+    out = torch.empty_like(x)  # dense, in the order of x if x is
+    alike = [t if t.stride() == out.stride() else torch.empty_like(out).copy_(t) for t in tensors]
+    flat = [t.as_strided((t.numel(),), (1,)).split(CHUNK) for t in (out, *alike)]
+    for part, *parts in zip(*flat, strict=True):
+        part.copy_(function(*parts))
+    return out
+
+
+def _value(x, term):
+    """slope * x + intercept between the bounds of a term, else 0; a new tensor."""
+    low, high, slope, intercept = term
+    return _select(_line(x, slope, intercept), x.detach(), low, high)
 
 
 def _line(x, slope, intercept):
