@@ -194,7 +194,7 @@ WRONG_VALUES = [
     (f"{PROTOCOL} momentum", -0.1, "minimum 0"),
     (f"{PROTOCOL} momentum", NAN, "finite number"),
     (f"{PROTOCOL} shuffle", "no", "type boolean"),
-    (f"{PROTOCOL} precision", "float16", "['float32']"),
+    (f"{PROTOCOL} precision", "float16", "['float32', 'bfloat16']"),
     (f"{PROTOCOL} optimizer", "adagrad", "['sgd', 'adam']"),
     (f"{PROTOCOL} loss", "mse", "['cross_entropy', 'binary_cross_entropy']"),
     (f"{PROTOCOL} monitor", "test_auc", "[None, 'valid_auc', 'valid_loss']"),

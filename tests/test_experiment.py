@@ -259,7 +259,7 @@ def started(activation, seed=3, architecture="mlp_48_24_16"):
     """The network of a run before its training, and the activation of its last layer."""
     cell = SimpleNamespace(architecture=architecture, seed=seed)
     protocol = Protocol(**PROTOCOL | BINARY)
-    model, modules = experiment._network(cell, activation, table(), protocol)
+    model, modules = experiment.network(cell, activation, table(), protocol)
     return model, modules[-1]
 
 

@@ -96,7 +96,7 @@ def test_packages_of_parts_import_only_themselves_and_the_registry():
         "diagnostics": {"training"},
         "experiment": {
             *("activations", "activations/graph", "architectures", "architectures/initialisation"),
-            *("diagnostics", "protocol", "provenance", "training"),
+            *("diagnostics", "kernels", "protocol", "provenance", "training"),
         },
         "learned": {"scores"},
         "classification": {"scores"},
@@ -106,7 +106,8 @@ def test_packages_of_parts_import_only_themselves_and_the_registry():
         "comparison": {"scores", "inference"},
         "aggregates": {"comparison", "inference"},
         "report_works": {"markdown"},
-        "cost": {"activations", "provenance"},
+        "kernels": set(),
+        "cost": {"activations", "kernels", "provenance"},
         "report_cost": {"markdown"},
         "fits": set(),
         "shapes": {"fits"},
@@ -148,7 +149,7 @@ def test_a_function_or_builder_stands_alone_so_that_its_own_file_is_all_it_depen
 
 TRAINING = {
     *("training", "metrics", "optimizers", "diagnostics", "experiment", "provenance"),
-    "cost",
+    *("cost", "kernels"),
 }
 
 
@@ -344,7 +345,7 @@ def test_the_schema_allows_what_the_code_knows():
     allowed = SCHEMA["$defs"]["protocol"]["properties"]
     for key, functions in (("optimizer", training.OPTIMIZERS), ("loss", training.LOSSES)):
         assert allowed[key]["enum"] == list(functions)
-    assert allowed["precision"]["enum"] == ["float32"]  # the loop casts nothing
+    assert allowed["precision"]["enum"] == ["float32", "bfloat16"]  # kernels.prepare knows both
     study = SCHEMA["$defs"]["study"]["properties"]
     works = re.findall(
         r"^@\w+\{(\w+),", (ROOT / "resources/references.bib").read_text(), re.MULTILINE

@@ -182,7 +182,7 @@ def test_float32_agrees_with_float64(base):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("base", BASES)
 def test_half_precision_trains_to_nan_not_to_wrong_numbers(base, dtype):
-    """The table's nodes do not fit into it; the config allows float32 alone."""
+    """The table's nodes do not fit into it; a run in bfloat16 is refused."""
     assert new(base).to(dtype)(drawn(100).to(dtype)).isnan().all()
 
 

@@ -11,7 +11,7 @@ import torch
 from scipy.stats import binom
 from torch import nn
 
-from actgrid import activations
+from actgrid import activations, kernels
 from actgrid.provenance import device_name, processor
 
 SHAPES = ((64, 512), (20000, 48))  # (examples, units): a layer of `small`, one of `mlp_48_24`
@@ -68,7 +68,7 @@ def clock_of(device: torch.device) -> Callable[[], float]:
 
 def beside_relu(entry, shape, rounds, device, clock) -> dict:
     """What one activation costs on one shape."""
-    settle()
+    kernels.settle()
     relu, ours = subjects([{"function": "relu"}, entry], shape, device)
     times = compare(ours, relu, rounds, clock)
     forward, both = times[:, 1] / times[:, 0], times[:, 3] / times[:, 2]
@@ -110,16 +110,6 @@ def subjects(entries, shape, device) -> list[Subject]:
     x, gradient = (torch.randn(*shape, generator=draw).to(device) for _ in range(2))
     modules = (activations.factory(entry)(shape[1]).to(device) for entry in entries)
     return [Subject(module, x.requires_grad_(), gradient) for module in modules]
-
-
-def settle() -> None:
-    """Make the time of expm1 and log1p, on a CPU, independent of what ran before.
-
-    On AVX-512 they load the constant -0.0 under a mask. The mask is empty but for x = -0.0, and as
-    long as nothing has read the constant's page of memory, the processor takes some 150 ns for
-    each vector to find that it need not: elu, selu, celu and softplus take ten times as long.
-    """
-    torch.expm1(torch.full((64,), -0.0))
 
 
 def compare(ours: Subject, relu: Subject, rounds: int, clock) -> np.ndarray:

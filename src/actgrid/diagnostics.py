@@ -91,7 +91,7 @@ def activation_measures(module, x, y, gradient) -> dict[str, float]:
     """
     leaf = x.detach().requires_grad_()
     (slope,) = torch.autograd.grad(module(leaf).sum(), leaf)
-    y = y.detach()
+    y = y.detach().float()  # of a network in bfloat16
     low, high = y.aminmax()
     bins = torch.full((BINS,), torch.nan)
     if (high - low).isfinite():
@@ -111,6 +111,7 @@ def activation_measures(module, x, y, gradient) -> dict[str, float]:
 
 def distribution(values, name: str) -> dict[str, float]:
     """Norm, root mean square and quantiles (SHARES): {name}_norm, _rms, _q00, ..., _q100."""
+    values = values.float()  # of a network in bfloat16
     with np.errstate(invalid="ignore", over="ignore"):  # between infinite values there is none
         quantiles = np.quantile(values.numpy(force=True), SHARES).tolist()
     named = {f"{name}_q{100 * share:02.0f}": q for share, q in zip(SHARES, quantiles, strict=True)}
@@ -126,7 +127,9 @@ def preactivations(model, module, data: Tensors, batch_size: int) -> list[dict]:
     lies, over all layers and in each.
     """
     calls = []
-    hook = module.register_forward_pre_hook(lambda _, inputs: calls.append(inputs[0].flatten()))
+    hook = module.register_forward_pre_hook(
+        lambda _, inputs: calls.append(inputs[0].float().flatten())
+    )
     model.eval()
     passes = [model(inputs) for inputs, _ in batches(data, batch_size)]
     hook.remove()

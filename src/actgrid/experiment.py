@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from actgrid import activations, architectures
+from actgrid import activations, architectures, kernels
 from actgrid.activations.graph import graph
 from actgrid.architectures.initialisation import initialise
 from actgrid.diagnostics import PROBE, Layers, preactivations
@@ -20,6 +20,7 @@ from actgrid.provenance import provenance
 from actgrid.training import Epoch, Parts, Tensors, confusion, train
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+TABULATED = ("learned", "transfer")  # their tables have no room in bfloat16
 GRAPH_REACH, GRAPH_POINTS = 10.0, 2001  # of a learned activation's graph: -10 to 10 at least
 
 
@@ -56,11 +57,11 @@ def run_one(run, settings: dict, data, on_epoch=lambda epoch: None) -> Result:
     (function and constants), `protocol`, `device` and `diagnostics`. `data` is a prepared data set
     (data.load). The same run gives the same history on the same machine, whatever runs beside it:
     initialisation, order and dropout have seeds of their own, drawn from the run's seed.
-    Raises ValueError for constants that do not fit, or a device that is not there.
+    Raises ValueError for constants or a precision that do not fit, or a device that is not there.
     """
     wall, cpu = time.perf_counter(), time.process_time()
     protocol, device = Protocol(**settings["protocol"]), choose_device(settings["device"])
-    model, modules = _network(run, settings["activation"], data, protocol)
+    model, modules = network(run, settings["activation"], data, protocol)
     parts, model = parts_of(data, protocol, device), model.to(device)
     history, layers = _trained(run, model, modules, parts, protocol, settings, on_epoch)
     facts = {
@@ -133,7 +134,7 @@ def parts_of(data, protocol, device):
 
 
 def prepare_process(threads: int) -> None:
-    """Settings of a process that trains: its threads, and memory that malloc keeps for itself.
+    """Settings of a process that trains: its threads, memory that malloc keeps, kernels.settle.
 
     glibc gives freed blocks of this size back to the system at once; fetching them anew for every
     batch costs a tenth of a small network's time.
@@ -143,6 +144,7 @@ def prepare_process(threads: int) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
     for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
         mallopt(option, 1 << 30)
+    kernels.settle()
 
 
 def choose_device(name: str) -> torch.device:
@@ -154,8 +156,10 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _network(run, activation: dict, data, protocol):
-    """The initialised network, and its activation modules in the order of its layers."""
+def network(run, activation: dict, data, protocol):
+    """The initialised network of a run, and its activation modules in the order of its layers."""
+    if protocol.precision == "bfloat16" and activation["function"] in TABULATED:
+        raise ValueError(f"precision = 'bfloat16': {activation['function']!r} needs float32")
     new_activation, made = activations.factory(activation), []
 
     def remembered(width):
@@ -168,7 +172,7 @@ def _network(run, activation: dict, data, protocol):
     initialise(model, generator(run.seed, "init"), apart=made)
     for module in dict.fromkeys(made):
         initialise(module, generator(run.seed, "activation"))
-    return model, made
+    return kernels.prepare(model, protocol.precision, apart=made), made
 
 
 def _extra_parameters(activation):

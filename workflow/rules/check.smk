@@ -20,7 +20,7 @@ rule check_activation:
 rule show_activation:
     input:
         facts="<results>/checks/{activation}.json",
-        source=modules("activations/graph", "checked", "cost", "markdown", "figures/checked", "figures/graphs", "figures/style"),
+        source=modules("activations/graph", "checked", "cost", "kernels", "markdown", "figures/checked", "figures/graphs", "figures/style"),
     output:
         "figures/checks/{activation}.txt",
         "figures/checks/{activation}.pdf",

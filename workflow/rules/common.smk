@@ -52,6 +52,7 @@ def get_run_source(wildcards):
     function = entry["function"]
     return modules(
         "experiment",
+        "kernels",
         "training",
         "diagnostics",
         "optimizers",

@@ -18,6 +18,7 @@ rule measure_cost:
         process=ancient(
             modules(
                 "experiment",
+                "kernels",
                 "training",
                 "diagnostics",
                 "optimizers",

@@ -1,0 +1,103 @@
+"""Faster kernels for the same network: linear layers by oneDNN, channels last, bfloat16."""
+
+import logging
+
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+
+LOG = logging.getLogger(__name__)
+LEAST = 2**21  # multiplications; below that the call costs more than oneDNN saves
+
+
+def prepare(model: nn.Sequential, precision: str, apart=()) -> nn.Sequential:
+    """`model`, in place, with the kernels of this module; its parameters and their names stay.
+
+    In float32 results change by rounding only: sums are taken in another order. Within the modules
+    `apart` no layer is replaced.
+    """
+    skipped = {layer for module in apart for layer in module.modules()}
+    for layer in model.modules():
+        if type(layer) is nn.Linear and layer not in skipped:
+            layer.__class__ = Linear
+    if precision == "bfloat16":
+        model.__class__ = Bfloat16
+        if not fast_bfloat16():
+            LOG.warning("bfloat16 is slow here: the processor has neither AVX512-BF16 nor AMX")
+    convolutions = sum(isinstance(layer, nn.Conv2d) for layer in model.modules())
+    if convolutions > 1:  # after a single one a linear layer would have to turn it all round
+        model.to(memory_format=torch.channels_last)
+    return model
+
+
+class Bfloat16(nn.Sequential):
+    """Layers in a row, products and what comes of them in bfloat16. Shape: as without.
+
+    torch's automatic casting: weights, their gradients and updates, the statistics of BatchNorm
+    and the loss stay float32; linear layers and convolutions, and the activations between them,
+    are bfloat16. The output is float32.
+    """
+
+    def forward(self, x):
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return super().forward(x).float()
+
+
+def fast_bfloat16() -> bool:
+    """The processor multiplies bfloat16 itself."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+class Linear(nn.Linear):
+    """x W^T + b. Shape: (N, inputs) -> (N, outputs).
+
+    Large float32 products on a CPU are oneDNN's: it uses AVX-512 on every processor that has it,
+    where torch's default, MKL, takes half the width on AMD's. Others are torch's own.
+    """
+
+    def forward(self, x):
+        large = x.numel() * self.out_features >= LEAST
+        if large and usable(x, self.weight):
+            return _Product.apply(x, self.weight, self.bias)
+        return super().forward(x)
+
+
+def usable(x, weight) -> bool:
+    """oneDNN can take this product."""
+    if torch.is_autocast_enabled("cpu") or not torch.backends.mkldnn.is_available():
+        return False
+    kinds = {(t.dtype, t.device.type, t.dim()) for t in (x, weight)}
+    return kinds == {(torch.float32, "cpu", 2)}
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, bias):
+        ctx.save_for_backward(x, weight)
+        return _product(x, weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        x, weight = ctx.saved_tensors
+        wanted = ctx.needs_input_grad
+        return (
+            _product(gradient, weight.t()) if wanted[0] else None,
+            _product(gradient.t(), x.t()) if wanted[1] else None,
+            gradient.sum(0) if wanted[2] else None,
+        )
+
+
+def _product(a, b, bias=None):
+    """a b^T + bias."""
+    return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
+
+
+def settle() -> None:
+    """Make the time of expm1 and log1p, on a CPU, independent of what ran before.
+
+    On AVX-512 they load the constant -0.0 under a mask. The mask is empty but for x = -0.0, and as
+    long as nothing has read the constant's page of memory, the processor takes some 150 ns for
+    each vector to find that it need not: elu, selu, celu and softplus take ten times as long.
+    """
+    torch.expm1(torch.full((64,), -0.0))

@@ -1,0 +1,245 @@
+"""Our kernels against torch's own and against float64; bfloat16 near it, refused where it fails."""
+
+import copy
+import logging
+import math
+
+import pytest
+import torch
+from test_experiment import LEARNED, run, table
+from torch import nn
+
+from actgrid import activations, architectures, experiment, kernels
+from actgrid.activations import piecewise
+from actgrid.architectures import ARCHITECTURES
+from actgrid.architectures.initialisation import initialise
+
+LARGE = (256, 200, 100)  # rows, inputs, outputs: more multiplications than kernels.LEAST
+
+
+def drawn(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def layer(inputs, outputs, bias=True):
+    return initialise(nn.Linear(inputs, outputs, bias), torch.Generator().manual_seed(0))
+
+
+def passes(module, x, *parameters):
+    """The output, and the gradients of the input and of the parameters."""
+    x = x.clone().requires_grad_()
+    y = module(x)
+    gradient = drawn(*y.shape, seed=1).to(y.dtype)
+    return [y, *torch.autograd.grad(y, [x, *(parameters or module.parameters())], gradient)]
+
+
+def counted(monkeypatch):
+    """A list that grows with every product that oneDNN takes."""
+    calls, product = [], kernels._product
+    monkeypatch.setattr(kernels, "_product", lambda *a: calls.append(1) or product(*a))
+    return calls
+
+
+# --- linear layers ------------------------------------------------------------------------------
+
+
+needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN")
+
+
+@needs_onednn
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+def test_a_large_layer_is_onednns_and_as_near_to_float64_as_torchs(bias, turned, monkeypatch):
+    rows, inputs, outputs = LARGE
+    plain, calls = layer(inputs, outputs, bias), counted(monkeypatch)
+    ours = kernels.prepare(nn.Sequential(copy.deepcopy(plain)), "float32")
+    x = drawn(inputs, rows).t() if turned else drawn(rows, inputs)
+    exact = passes(copy.deepcopy(plain).double(), x.double())
+    for own, torchs, true in zip(passes(ours, x), passes(plain, x), exact, strict=True):
+        distance = (own - true).abs().max()
+        assert own.dtype == torch.float32 and distance <= 4 * (torchs - true).abs().max()
+    assert len(calls) == 3  # forward, the input's gradient, the weight's
+
+
+@needs_onednn
+def test_the_first_layers_input_is_given_no_gradient(monkeypatch):
+    rows, inputs, outputs = LARGE
+    calls, model = (
+        counted(monkeypatch),
+        kernels.prepare(nn.Sequential(layer(inputs, outputs)), "float32"),
+    )
+    model(drawn(rows, inputs)).sum().backward()
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("shape", [(8, 200), (2, 256, 200), (0, 200), (256, 200)])
+def test_small_empty_and_other_inputs_are_torchs_to_the_last_bit(shape, monkeypatch):
+    dtype = torch.float64 if shape == (256, 200) else torch.float32
+    plain, calls, x = layer(200, 100).to(dtype), counted(monkeypatch), drawn(*shape).to(dtype)
+    ours = kernels.prepare(nn.Sequential(copy.deepcopy(plain)), "float32")
+    assert all(map(torch.equal, passes(ours, x), passes(plain, x)))
+    assert not calls
+
+
+def test_nan_and_infinity_go_through(monkeypatch):
+    rows, inputs, outputs = LARGE
+    ours = kernels.prepare(nn.Sequential(layer(inputs, outputs)), "float32")
+    x = drawn(rows, inputs)
+    x[3, 0], x[5, 0] = math.nan, math.inf
+    y = ours(x)
+    assert y[3].isnan().all() and not y[5].isfinite().any() and y[[4, 6]].isfinite().all()
+
+
+# --- networks -----------------------------------------------------------------------------------
+
+
+def built(name, new_activation=nn.ReLU):
+    """An architecture, initialised, and a batch for it."""
+    shape = (1, 28, 28) if ARCHITECTURES[name] != "tabular" else (10,)
+    model = architectures.build(name, lambda width: new_activation(), shape, 10)
+    return initialise(model, torch.Generator().manual_seed(0)), drawn(300, *shape)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_prepared_network_is_the_same_network(name):
+    """Same names and weights, same output and gradients to rounding, in every architecture.
+
+    Of a smooth activation: at a kink the smallest difference can turn a unit on or off.
+    """
+    plain, x = built(name, nn.SiLU)
+    ours = kernels.prepare(copy.deepcopy(plain), "float32")
+    assert all(map(torch.equal, plain.state_dict().values(), ours.state_dict().values()))
+    assert list(plain.state_dict()) == list(ours.state_dict())
+    found = []
+    for model in (plain, ours):
+        torch.manual_seed(0)  # of dropout
+        found.append(passes(model, x[:64]))
+    for one, other in zip(*found, strict=True):
+        assert (one - other).norm() <= 3e-4 * max(1, one.norm())  # before BatchNorm biases get 0
+    plain, ours = plain.eval(), ours.eval()
+    assert torch.allclose(plain(x), ours(x), rtol=1e-3, atol=1e-5)
+
+
+def test_channels_come_last_where_convolutions_follow_each_other():
+    for name, last in (("resnet_norm", True), ("plain", True), ("small_conv", False)):
+        model = kernels.prepare(built(name)[0], "float32")
+        weights = [
+            m.weight for m in model.modules() if isinstance(m, nn.Conv2d) and m.in_channels > 1
+        ]
+        assert all(w.is_contiguous(memory_format=torch.channels_last) == last for w in weights)
+
+
+def test_the_layers_of_an_activation_are_left_alone():
+    module = activations.from_config(LEARNED)
+    model = kernels.prepare(nn.Sequential(nn.Linear(4, 4), module), "float32", apart=[module])
+    assert type(model[0]) is kernels.Linear
+    inner = [m for m in module.modules() if isinstance(m, nn.Linear)]
+    assert inner and {type(m) for m in inner} == {nn.Linear}
+
+
+@pytest.mark.parametrize("architecture", ["small", "small_conv", "resnet_norm"])
+def test_a_run_learns_the_same_by_torchs_kernels_and_by_ours(images, architecture, monkeypatch):
+    how = {"architecture": architecture, "learning_rate": 0.005}
+    ours = run(images, {"function": "relu"}, **how).history
+    monkeypatch.setattr(kernels, "prepare", lambda model, *_, **__: model)
+    plain = run(images, {"function": "relu"}, **how).history
+    for one, other in zip(ours, plain, strict=True):
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-3)
+        assert one.test_accuracy == pytest.approx(other.test_accuracy, abs=2 / 70)
+
+
+# --- bfloat16 -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["small", "resnet_norm", "mlp_48_24"])
+def test_in_bfloat16_the_weights_and_the_output_stay_float32(name):
+    plain, x = built(name)
+    half, seen = kernels.prepare(copy.deepcopy(plain), "bfloat16"), set()
+    for module in half.modules():
+        if isinstance(module, nn.ReLU):
+            module.register_forward_hook(lambda m, inputs, y: seen.add(y.dtype))
+    y, *gradients = passes(half, x, *half.parameters())
+    assert seen == {torch.bfloat16} and y.dtype == torch.float32
+    assert {t.dtype for t in (*gradients, *half.state_dict().values())} <= {
+        torch.float32,
+        torch.int64,
+    }
+    assert list(half.state_dict()) == list(plain.state_dict())
+    exact = plain(x)
+    assert 0 < (y - exact).norm() / exact.norm() < 0.03  # 8 bits, over some layers
+    for module in half.modules():
+        assert not getattr(module, "weight", torch.ones(1)).isnan().any()
+
+
+def test_a_run_in_bfloat16_learns_as_in_float32_and_says_so(images):
+    few = {"epochs": 6, "diagnostics": True}
+    single, half = (run(images, {"function": "hill", "peak": 0.25}, precision=p, **few)
+                    for p in ("float32", "bfloat16"))  # fmt: skip
+    assert half.facts["settings"]["protocol"]["precision"] == "bfloat16"
+    last = half.history[-1]
+    assert last.train_loss != single.history[-1].train_loss
+    assert last.test_accuracy == pytest.approx(single.history[-1].test_accuracy, abs=0.1)
+    assert last.test_accuracy > 0.5 and len(half.layers) == len(single.layers) > 0
+
+
+@pytest.mark.parametrize("function", ["learned", "transfer"])
+def test_what_has_a_table_is_refused_in_bfloat16(function):
+    with pytest.raises(ValueError, match=f"bfloat16.*{function}.*float32"):
+        run(table(), {**LEARNED, "function": function}, "mlp_48_24", precision="bfloat16")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_processor_without_bfloat16_is_warned_of(fast, monkeypatch, caplog):
+    monkeypatch.setattr(kernels, "fast_bfloat16", lambda: fast)
+    with caplog.at_level(logging.WARNING):
+        kernels.prepare(built("small")[0], "float32")
+        assert not caplog.records
+        kernels.prepare(built("small")[0], "bfloat16")
+    assert [r for r in caplog.records if "slow" in r.message] == caplog.records
+    assert bool(caplog.records) != fast
+
+
+def test_the_processor_is_known():
+    assert kernels.fast_bfloat16() in (True, False)
+
+
+# --- processes, pieces --------------------------------------------------------------------------
+
+
+def test_a_process_that_trains_is_settled(monkeypatch):
+    settled = []
+    monkeypatch.setattr(kernels, "settle", lambda: settled.append(1))
+    experiment.prepare_process(torch.get_num_threads())
+    assert settled == [1]
+
+
+PIECES = {
+    "hill": {"knots": [(0, 0), (0.25, 1), (1, 0)]},
+    "valley": {"knots": [(-2, 0), (-1, -1), (1, 1), (2, 0)], "at_knot": "zero"},
+    "ends": {"knots": [(-1, 2), (1, 0.5)], "left_slope": -1, "right_slope": 2},
+    "constant": {"knots": [(0, 3)]},
+    "nothing": {"knots": [(0, 0)]},
+}
+ORDERS = {
+    "rows": lambda x: x,
+    "channels last": lambda x: x.contiguous(memory_format=torch.channels_last),
+    "turned": lambda x: x.transpose(1, 2),
+    "every other": lambda x: x[:, :, ::2],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("pieces", PIECES)
+def test_large_tensors_taken_by_parts_are_the_same_to_the_last_bit(pieces, order, monkeypatch):
+    module, x = piecewise.PiecewiseLinear(**PIECES[pieces]), drawn(3, 5, 4, 6)
+    x.view(-1)[:6] = torch.tensor([0, 0.25, 1, -1, -2, math.nan])
+    x = ORDERS[order](x)
+    both = []
+    for chunk in (10**9, 7):
+        monkeypatch.setattr(piecewise, "CHUNK", chunk)
+        leaf = x.detach().requires_grad_()
+        y = module(leaf)
+        both += [(y, *torch.autograd.grad(y, leaf, drawn(*y.shape, seed=1)))]
+    for whole, by_parts in zip(*both, strict=True):
+        assert torch.equal(whole[~x.isnan()], by_parts[~x.isnan()]) and whole.shape == x.shape
+    assert all(torch.equal(y.isnan(), x.isnan()) for y, _ in both)
