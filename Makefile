@@ -6,7 +6,7 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 READY := $(VENV)/.ready
 
-.PHONY: help env demo paper test docs lint check clean
+.PHONY: help env demo paper test docs bench lint check clean
 
 help:
 	@echo "make demo   environment, real data, quick grid, report/report.pdf (minutes)"
@@ -15,6 +15,7 @@ help:
 	@echo "make env    the environment alone; then: source .venv/bin/activate"
 	@echo "make check  ACTIVATION=name [CONFIG=config/quick.yaml]: one activation's graph, numbers, cost"
 	@echo "make docs   docs/config.md, from the schema of the config"
+	@echo "make bench  times of training beside a plain loop, of activations beside relu (minutes)"
 	@echo "make lint   style of the code and of the workflow"
 	@echo "make clean  removes the environment; data, results and reports stay"
 
@@ -44,6 +45,12 @@ docs: $(READY)
 	  read = lambda name: yaml.safe_load(open(name)); \
 	  print(document(read("workflow/schemas/config.schema.yaml"), read("config.yaml")))' > $(VENV)/config.md
 	mv $(VENV)/config.md docs/config.md
+
+bench: $(READY) data/prepared/fashion_mnist/meta.json
+	$(BIN)/python benchmarks/training.py benchmarks/results.csv
+
+data/prepared/fashion_mnist/meta.json: | $(READY)
+	$(SNAKEMAKE) -- $@
 
 lint: $(READY)
 	$(BIN)/ruff check .
