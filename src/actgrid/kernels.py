@@ -64,7 +64,7 @@ class Linear(nn.Linear):
 
 def usable(x, weight) -> bool:
     """oneDNN can take this product."""
-    if torch.is_autocast_enabled("cpu") or not torch.backends.mkldnn.is_available():
+    if torch.is_autocast_enabled("cpu") or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     kinds = {(t.dtype, t.device.type, t.dim()) for t in (x, weight)}
     return kinds == {(torch.float32, "cpu", 2)}
