@@ -888,3 +888,10 @@ def test_verdicts_are_counted_by_work():
         "| A, hand-made | 1 | 0 | 1 | 0 | 0 | 0 |",
         "| all | 3 | 2 | 1 | 0 | 0 | 0 |",
     ]
+
+
+def test_of_much_that_is_missing_the_table_names_the_first():
+    row = claims.judge({"a": claim()}, {}, ran().head(0), FULL, FULL)
+    row["missing"] = "net: 0 of 3 runs; deep: 1 of 3 runs; protocol differs"
+    said = "**not enough runs**. net: 0 of 3 runs, and 2 more (`claims.csv`) |"
+    assert report_claims.judged_table(row).endswith(said)

@@ -27,8 +27,14 @@ def judged_table(claims: pd.DataFrame) -> str:
 
 
 def _judged(row):
-    why = row["missing"] if pd.isna(row["why"]) else row["why"]
+    why = _missing(row["missing"]) if pd.isna(row["why"]) else row["why"]
     return row["claim"], row["rule"], _numbers(row), f"**{row['verdict']}**. {why}"
+
+
+def _missing(text):
+    """What is missing, of much the first thing."""
+    first, *others = text.split("; ")
+    return f"{first}, and {len(others)} more (`claims.csv`)" if others else first
 
 
 def _numbers(row):
