@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -295,14 +294,10 @@ def test_published_leaves_out_cells_without_a_score():
 @pytest.mark.parametrize(
     ("cells", "seeds"), [(GRID, 5), (GRID[9:11], 7), (GRID[:1], 1)], ids=["full", "two", "one"]
 )
-def test_figures_fit_the_page_and_nothing_is_cut(cells, seeds):
-    for name, figure in figures(cells, seeds).items():
-        with matplotlib.rc_context(style.RC):
-            figure.draw_without_rendering()
-            box = figure.get_tightbbox()
-        width, height = figure.get_size_inches()
-        assert width <= style.WIDTH + 1e-9 and height <= style.MAX_HEIGHT + 1e-9, name
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height, name
+def test_figures_fit_the_page_and_nothing_is_cut(fit, cells, seeds):
+    drawn = figures(cells, seeds)
+    fit(lambda: drawn)
+    for name, figure in drawn.items():
         (legend,) = figure.legends
         panels = [ax.get_tightbbox() for ax in figure.axes]
         assert not [b for b in panels if b.overlaps(legend.get_window_extent())], name

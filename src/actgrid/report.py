@@ -14,12 +14,7 @@ from actgrid import (
 )
 
 WORKS = ("learned", "trained", "autograd", "gradients")  # each has tables of its own, or None
-OPTIONAL = (
-    "reproduction",
-    "agreement",
-    "cost",
-    *WORKS,
-)  # None where a grid has nothing of the kind
+OPTIONAL = ("reproduction", "agreement", *WORKS)  # None where a grid has nothing of the kind
 
 
 def fill(templates: dict[str, str], **values) -> str:

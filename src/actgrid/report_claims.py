@@ -5,7 +5,7 @@ import pandas as pd
 from actgrid.judgement import VERDICTS, one
 from actgrid.markdown import ABSENT, number, table
 
-WORKS = {  # source -> its name in tables
+WORK_NAMES = {  # source -> its name in tables
     "customactfuncs": "A, hand-made",
     "learnedactivation": "B, learned",
     "trainedparameters": "C, trained",
@@ -21,7 +21,7 @@ def judged_table(claims: pd.DataFrame) -> str:
     named = claims.astype({"label": object}).fillna({"label": ""})  # no label: read as NaN
     rows = []
     for source, own in named.groupby("source", sort=False):
-        rows.append((f"**{WORKS[source]}**", "", "", ""))
+        rows.append((f"**{WORK_NAMES[source]}**", "", "", ""))
         rows += map(_judged, own.to_dict("records"))
     return table(header, rows)
 
@@ -59,7 +59,7 @@ def verdict_counts_table(claims: pd.DataFrame) -> str:
     """How many statements of each work got which verdict; the last row sums up."""
     counts = pd.crosstab(claims["source"], claims["verdict"])
     counts = counts.reindex(claims["source"].unique()).reindex(columns=VERDICTS, fill_value=0)
-    counts = counts.rename(index=WORKS)
+    counts = counts.rename(index=WORK_NAMES)
     counts.loc["all"] = counts.sum()
     header = {"Work": "l", "Statements": "r"} | dict.fromkeys(VERDICTS, "r")
     return table(header, ((name, row.sum(), *row) for name, row in counts.iterrows()))

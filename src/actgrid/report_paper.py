@@ -3,7 +3,7 @@
 import pandas as pd
 
 from actgrid.markdown import decimals, interval, number, of_rows, table
-from actgrid.report_claims import WORKS
+from actgrid.report_claims import WORK_NAMES
 from actgrid.summary import in_words, protocol_of, sources
 
 ABSENT_SETTINGS = {"monitor": "nothing", "patience": "no limit"}
@@ -34,7 +34,7 @@ SUBJECTS = {  # source -> what it is about, and what it reports; facts of the wo
 
 def works_table(config: dict) -> str:
     """The works of a grid: name and reference, subject, what it reports."""
-    rows = [(f"{WORKS[key]} [@{key}]", *SUBJECTS[key]) for key in sources(config)]
+    rows = [(f"{WORK_NAMES[key]} [@{key}]", *SUBJECTS[key]) for key in sources(config)]
     return table(dict.fromkeys(("Work", "Subject", "Reports"), "l"), rows)
 
 
@@ -46,7 +46,7 @@ def protocols_table(config: dict) -> str:
         (key.replace("_", " "), *(_setting(key, of.get(key)) for of in protocols.values()))
         for key in keys
     ]
-    return table({"Setting": "l"} | dict.fromkeys(map(WORKS.get, protocols), "l"), rows)
+    return table({"Setting": "l"} | dict.fromkeys(map(WORK_NAMES.get, protocols), "l"), rows)
 
 
 def _setting(key, value):
