@@ -652,7 +652,6 @@ def test_other_systems_have_no_debian_packages(tmp_path, monkeypatch):
 
 STUB = """
 import sys, runpy
-from types import SimpleNamespace as S
 from actgrid.data import fashion_mnist, origins, process
 fashion_mnist.SOURCES = (("only",),)
 commands = dict(fail=["sh", "-c", "echo no network; exit 1"], hang=["sleep", "60"])
@@ -660,9 +659,8 @@ def origin(work):
     work.mkdir()
     process.run(commands[sys.argv[1]], work, 50)
 origins.ORIGINS["only"] = (origin, "the only source")
-job = S(wildcards=S(dataset="fashion_mnist"), params=S(raw="raw"), log=["log.txt"],
-        output=["prepared/fashion_mnist/train_x.npy"])
-runpy.run_path(sys.argv[2], {"snakemake": job})
+sys.argv = [sys.argv[2], "fashion_mnist", "raw", "prepared/fashion_mnist/train_x.npy", "log.txt"]
+runpy.run_path(sys.argv[0])
 """
 SCRIPT = ROOT / "workflow/scripts/fetch_data.py"
 

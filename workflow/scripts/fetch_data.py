@@ -6,15 +6,11 @@ from pathlib import Path
 
 from actgrid.data.sources import FetchError, fetch
 
+dataset, raw, array, log = sys.argv[1:]
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # clean up before leaving
-with open(snakemake.log[0], "w", buffering=1) as log:
+with open(log, "w", buffering=1) as lines:
     try:
-        fetch(
-            snakemake.wildcards.dataset,
-            snakemake.params.raw,
-            Path(snakemake.output[0]).parent,
-            lambda line: print(line, file=log),
-        )
+        fetch(dataset, raw, Path(array).parent, lambda line: print(line, file=lines))
     except FetchError as error:
-        print(error, file=log)
+        print(error, file=lines)
         sys.exit(str(error))
