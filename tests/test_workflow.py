@@ -246,6 +246,11 @@ def test_the_data_are_fetched_first_where_there_are_none(tmp_path, tracked):
     }
 
 
+def test_a_new_date_of_the_script_that_fetches_hides_no_run(checkout):
+    os.utime(checkout / "workflow/scripts/fetch_data.py")
+    assert made_by(FULL).items() <= jobs(checkout.snakemake("-n", "--quiet", "rules")).items()
+
+
 def test_lint_has_nothing_to_say(checkout):
     assert "good condition" in checkout.snakemake("--lint")
 
