@@ -1,9 +1,8 @@
 # What the source works say, judged by the runs; claims.yaml is checked before any job starts.
 from actgrid.claim_checks import check_claims
 
-CHECKED = ["claims.yaml", "workflow/schemas/claims.schema.yaml"]
 try:
-    check_claims(*(yaml.safe_load((Path(workflow.basedir) / name).read_text()) for name in CHECKED))
+    check_claims(read_yaml("claims.yaml"), read_yaml("workflow/schemas/claims.schema.yaml"))
 except ConfigError as error:
     sys.exit(str(error))
 

@@ -14,11 +14,6 @@ def get_imported(entry):
     return [str(file) for file in (path.with_suffix(".py"), path / "__init__.py") if file.exists()]
 
 
-def get_checks(wildcards):
-    """What must have passed before a run trains one's own activation."""
-    return ["<results>/checks/{activation}.json"] if wildcards.activation in OWN else []
-
-
 def get_entry(wildcards):
     """The entry of an activation of the config, which need not be in any study."""
     try:

@@ -1,23 +1,26 @@
 # One job a run: a cell (dataset, architecture, activation, seed) of the grid.
 RUN = "{dataset}/{architecture}/{activation}/{seed}"
-IS_LEARNED = "|".join(sorted({re.escape(run.activation) for run in LEARNED})) or "(?!)"
-OTHERS = {re.escape(run.activation) for run in RUNS} - set(IS_LEARNED.split("|"))
+
+
+def one_of(names):
+    """A regular expression for one of these names, or for nothing."""
+    return "|".join(sorted(map(re.escape, names))) or "(?!)"
+
+
+IS_LEARNED = one_of({run.activation for run in LEARNED})
 
 
 rule train_run:
     input:
-        data=ancient(rules.fetch_data.output),  # verified by content; no younger copy matters
-        before=get_learned_before,
-        checked=get_checks,
-        source=get_run_source,
+        data=ancient("data/prepared/{dataset}/meta.json"),  # verified by content; no younger copy matters
     output:
         epochs=f"<results>/runs/{RUN}/epochs.csv",
         run=f"<results>/runs/{RUN}/run.json",
         layers=f"<results>/runs/{RUN}/layers.csv",
     wildcard_constraints:
-        activation="|".join(sorted(OTHERS)) or "(?!)",
+        activation=one_of({run.activation for run in RUNS} - {run.activation for run in LEARNED} - OWN),
     params:
-        settings=get_settings_text,
+        settings=lambda wildcards: get_settings(wildcards.dataset, wildcards.architecture, wildcards.activation),
     log:
         f"logs/<results>/{RUN}.log",
     threads: 1
@@ -26,11 +29,23 @@ rule train_run:
     shell:
         '"$ACTGRID_PYTHON" -I -S src/actgrid/warm/client.py $PPID workflow/scripts/train_run.py'
         " {wildcards.dataset:q} {wildcards.architecture:q} {wildcards.activation:q} {wildcards.seed:q}"
-        " {params.settings:q} {threads} {input.data[0]:q} {log:q} {output:q}"
+        " {params.settings:q} {threads} {input.data:q} {log:q} {output:q}"
+
+
+# One's own activation is looked at before anything is trained with it.
+use rule train_run as train_own with:
+    input:
+        data=ancient("data/prepared/{dataset}/meta.json"),
+        checked="<results>/checks/{activation}.json",
+    wildcard_constraints:
+        activation=one_of(OWN),
 
 
 # A run that learns its activation leaves that as well, for its figures and for other networks.
 use rule train_run as train_learned with:
+    input:
+        data=ancient("data/prepared/{dataset}/meta.json"),
+        saved=get_saved,
     output:
         epochs=f"<results>/runs/{RUN}/epochs.csv",
         run=f"<results>/runs/{RUN}/run.json",
