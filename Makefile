@@ -15,7 +15,7 @@ help:
 	@echo "make env    the environment alone; then: source .venv/bin/activate"
 	@echo "make check  ACTIVATION=name [CONFIG=config/quick.yaml]: one activation's graph, numbers, cost"
 	@echo "make docs   docs/config.md, from the schema of the config"
-	@echo "make bench  times of training beside a plain loop, of activations beside relu (minutes)"
+	@echo "make bench  times of training beside a plain loop, of activations beside each other (minutes)"
 	@echo "make lint   style of the code and of the workflow"
 	@echo "make clean  removes the environment; data, results and reports stay"
 
@@ -46,10 +46,11 @@ docs: $(READY)
 	  print(document(read("workflow/schemas/config.schema.yaml"), read("config.yaml")))' > $(VENV)/config.md
 	mv $(VENV)/config.md docs/config.md
 
-bench: $(READY) data/prepared/fashion_mnist/meta.json
+bench: $(READY) data/prepared/fashion_mnist/meta.json data/prepared/covertype/meta.json
 	$(BIN)/python benchmarks/training.py benchmarks/results.csv
+	$(BIN)/python benchmarks/learned_profile.py benchmarks/learned.csv
 
-data/prepared/fashion_mnist/meta.json: | $(READY)
+data/prepared/%/meta.json: | $(READY)
 	$(SNAKEMAKE) -- $@
 
 lint: $(READY)

@@ -243,3 +243,11 @@ def test_large_tensors_taken_by_parts_are_the_same_to_the_last_bit(pieces, order
     for whole, by_parts in zip(*both, strict=True):
         assert torch.equal(whole[~x.isnan()], by_parts[~x.isnan()]) and whole.shape == x.shape
     assert all(torch.equal(y.isnan(), x.isnan()) for y, _ in both)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_slope_is_not_rounded_before_it_multiplies_the_gradient(dtype):
+    module = piecewise.PiecewiseLinear([(-1, 0), (0, 1), (3, 0), (4, 7)])  # -1/3 has no end
+    x, gradient = torch.rand(500).mul_(2.9).add_(0.05).to(dtype), drawn(500).to(dtype)
+    (found,) = torch.autograd.grad(module(x.requires_grad_()), x, gradient)
+    assert torch.equal(found, (gradient.float() * (-1 / 3)).to(dtype))

@@ -175,7 +175,7 @@ def batches(data: Tensors, size: int, shuffle: bool = False, order=None):
     if shuffle:
         permutation = torch.randperm(len(data), generator=order).to(data.labels.device)
         for chosen in permutation.split(size):
-            yield as_float(data.inputs[chosen]), data.labels[chosen]
+            yield as_float(data.inputs.index_select(0, chosen)), data.labels[chosen]
     else:
         for inputs, labels in zip(data.inputs.split(size), data.labels.split(size), strict=True):
             yield as_float(inputs), labels

@@ -1,7 +1,6 @@
 """Piecewise-linear activations: one mechanism, described by knots, and the named ones on it."""
 
 import functools
-import itertools
 import math
 
 import numpy as np
@@ -10,6 +9,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 AT_KNOT = ("left", "right", "zero")
+ATEN = torch.ops.aten
 CHUNK = 2**17  # scalars that a CPU takes through all pieces at once, so that they stay in its cache
 
 
@@ -48,7 +48,7 @@ class PiecewiseLinear(nn.Module):
         terms = self.terms(x.dtype)
         carried = any(slope and math.inf in (-low, high) for low, high, slope, _ in terms)
         if carried and len(terms) == 1:  # autograd alone does it as well
-            return _value(x, terms[0])
+            return _value(x, *terms[0])
         return _Sum.apply(x, terms, carried)
 
     def extra_repr(self):
@@ -66,62 +66,67 @@ class _Sum(torch.autograd.Function):
         ctx.save_for_backward(x)
         ctx.sloped = [term for term in terms if term[2]]
 
-        def value(x):
-            parts = (_value(x, term) for term in terms)
-            nan = () if carried else (x.clamp(0, 0),)
-            return functools.reduce(torch.Tensor.add_, itertools.chain(parts, nan))
+        def parts(x):
+            yield from (functools.partial(_value, x, *term) for term in terms)
+            if not carried:
+                yield functools.partial(torch.clamp, x, 0, 0)
 
-        return _in_chunks(value, x)
+        return _summed(parts, x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        def passed_on(x, gradient):
-            parts = (_select(gradient, x, *bounds).mul_(slope) for *bounds, slope, _ in ctx.sloped)
-            return functools.reduce(torch.Tensor.add_, parts)
+        def parts(x, gradient):
+            for low, high, slope, _ in ctx.sloped:
+                yield lambda out: _select(gradient, x, low, high, out).mul_(slope)  # noqa: B023
 
         if not ctx.sloped:
             return torch.zeros_like(gradient), None, None
-        return _in_chunks(passed_on, *ctx.saved_tensors, gradient), None, None
+        return _summed(parts, *ctx.saved_tensors, gradient), None, None
 
 
-def _in_chunks(function, *tensors):
-    """function(*tensors), elementwise; by parts where they are large and on a CPU."""
+def _summed(parts, *tensors):
+    """The sum of what parts(*tensors) write into out=; by chunks if large and on a CPU."""
     x = tensors[0]
-    if x.device.type != "cpu" or x.numel() <= CHUNK:
-        return function(*tensors)
     out = torch.empty_like(x)  # dense, in the order of x if x is
+    if x.device.type != "cpu" or x.numel() <= CHUNK:
+        return _add_up(parts(*tensors), out, torch.empty_like(out))
     alike = [t if t.stride() == out.stride() else torch.empty_like(out).copy_(t) for t in tensors]
     flat = [t.as_strided((t.numel(),), (1,)).split(CHUNK) for t in (out, *alike)]
-    for part, *parts in zip(*flat, strict=True):
-        part.copy_(function(*parts))
+    spare = out.new_empty(CHUNK)
+    for chunk, *chunks in zip(*flat, strict=True):
+        _add_up(parts(*chunks), chunk, spare[: len(chunk)])
     return out
 
 
-def _value(x, term):
-    """slope * x + intercept between the bounds of a term, else 0; a new tensor."""
-    low, high, slope, intercept = term
-    return _select(_line(x, slope, intercept), x.detach(), low, high)
+def _add_up(parts, out, spare):
+    next(parts)(out=out)
+    for part in parts:
+        out.add_(part(out=spare))
+    return out
 
 
-def _line(x, slope, intercept):
+def _value(x, low, high, slope, intercept, out=None):
+    """slope * x + intercept between the bounds of a term, else 0; differentiable without `out`."""
     if not slope:
-        return torch.full_like(x, intercept, requires_grad=False)
-    line = x if slope == 1 else x * slope
-    return line + intercept if intercept else line
+        return _select(out.fill_(intercept), x, low, high, out)
+    line = x if slope == 1 else torch.mul(x, slope, out=out)
+    line = torch.add(line, intercept, out=out) if intercept else line
+    return _select(line, x.detach(), low, high, out)
 
 
-def _select(line, x, low, high):
-    """`line` where low < x < high, else 0, by one vectorised kernel, differentiable in `line`.
+def _select(line, x, low, high, out=None):
+    """`line` where low < x < high, else 0; `out` may be `line`.
 
-    The backward kernels of threshold and hardtanh are just that, and their derivative is the
-    same selection; on a CPU comparisons and torch.where take ten times as long.
+    The backward kernels of threshold and hardtanh are just that, vectorised, as is their own
+    derivative; on a CPU comparisons and torch.where take ten times as long.
     """
-    if high == math.inf:
-        return torch.ops.aten.threshold_backward(line, x, low)
-    if low == -math.inf:
-        return torch.ops.aten.threshold_backward(line, -x, -high)
-    return torch.ops.aten.hardtanh_backward(line, x, low, high)
+    kernel, bounds = ATEN.hardtanh_backward, (x, low, high)
+    if math.inf in (-low, high):
+        kernel, bounds = ATEN.threshold_backward, (x, low) if high == math.inf else (-x, -high)
+    if out is None:
+        return kernel.default(line, *bounds)
+    return kernel.grad_input(line, *bounds, grad_input=out)
 
 
 def _pieces(knots, left_slope, right_slope):
