@@ -1,9 +1,9 @@
 # What the source works say, judged by the runs; claims.yaml is checked before any job starts.
-from actgrid.claim_checks import check_claims
+from actgrid import claim_checks, config_file
 
 CHECKED = ["claims.yaml", "workflow/schemas/claims.schema.yaml"]
 try:
-    check_claims(*(yaml.safe_load((Path(workflow.basedir) / name).read_text()) for name in CHECKED))
+    claim_checks.check_claims(*(config_file.read(Path(workflow.basedir) / name, claim_checks.SEE) for name in CHECKED))
 except ConfigError as error:
     sys.exit(str(error))
 
