@@ -60,6 +60,8 @@ lint: $(READY)
 check: $(READY)
 	@case "$$ACTIVATION" in ''|[._]*|*[!A-Za-z0-9_.]*) \
 	  echo "'$$ACTIVATION' is no activation's name; name one: make check ACTIVATION=relu"; exit 1;; esac
+	@test -z "$$CONFIG" || $(BIN)/python -c \
+	  'import sys; from actgrid.config_file import fault; sys.exit(fault(sys.argv[1]))' "$$CONFIG"
 	@$(BIN)/snakemake --cores 1 --quiet all --forcerun show_activation \
 	  $${CONFIG:+--configfile "$$CONFIG"} -- "figures/checks/$$ACTIVATION.txt"
 	@cat "figures/checks/$$ACTIVATION.txt"

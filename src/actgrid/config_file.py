@@ -97,6 +97,8 @@ def _yaml(text):
         raise
     except yaml.MarkedYAMLError as error:
         raise _Fault(_located(error)) from error
+    except yaml.reader.ReaderError as error:
+        raise _Fault(f"{_control(text)}; the file must be plain text.") from error
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         raise _Fault(f"a value that YAML cannot read: {said[:200]}") from error
@@ -111,6 +113,13 @@ def _check_depth(text):
         if depth > DEEPEST:
             where = f"line {_line(event)}: more than {DEEPEST}"
             raise _Fault(f"{where} lists or mappings within one another.")
+
+
+def _control(text):
+    """Where the first character stands that YAML takes for no text."""
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    line = text.count("\n", 0, found.start()) + 1
+    return f"line {line}: control character 0x{ord(found[0]):02x}"
 
 
 def _located(error):
