@@ -72,7 +72,7 @@ check: $(READY)
 
 doctor:
 	@if test -x $(BIN)/python; then p=$(BIN)/python; else p=$(PYTHON); fi; \
-	  $$p src/actgrid/doctor.py $${CONFIG:+"$$CONFIG"}
+	  $$p -I workflow/doctor.py $${CONFIG:+"$$CONFIG"}
 
 audit: $(AUDIT)
 	@$(PYTHON) .ci/audit.py $(AUDIT)
