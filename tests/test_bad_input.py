@@ -343,6 +343,12 @@ def test_a_broken_file_of_the_project_is_told_with_its_line(checkout, name):
     assert "Traceback" not in said and 'File "' not in said
 
 
+def test_python_code_in_the_project_s_config_is_not_run(checkout):
+    with checkout.edited("config.yaml", "\n__use_yte__: true\nzzz: ?open('pwned', 'w').name\n"):
+        said = checkout.snakemake("-n", code=1)
+    assert "Python code in a config is refused" in said and not (checkout / "pwned").exists()
+
+
 def test_make_check_reads_the_config_before_anything_else_does(checkout, tmp_path):
     """Snakemake's own words for such a file are a traceback."""
     (checkout / "mine.yaml").write_bytes("grid: größe\n".encode("latin-1"))
