@@ -92,7 +92,7 @@ def test_a_saved_activation_that_holds_code_is_refused_and_the_code_not_run(tmp_
     torch.save({"config": Touch(tmp_path / "pwned")}, tmp_path / "activation.pt")
     with pytest.raises(ValueError, match="activation.pt"):
         subnetwork.load(tmp_path / "activation.pt")
-    (tmp_path / "activation.pt").write_bytes(pickle.dumps(Touch(tmp_path / "pwned")))
+    (tmp_path / "activation.pt").write_bytes(pickle.dumps(Touch(tmp_path / "pwned"), protocol=2))
     with pytest.raises(ValueError, match="activation.pt"):
         subnetwork.load(tmp_path / "activation.pt")
     assert not (tmp_path / "pwned").exists()

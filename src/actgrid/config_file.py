@@ -7,7 +7,7 @@ import yaml
 
 from actgrid.config import SEE, ConfigError, refusal
 
-LARGEST = 1_000_000  # bytes of a file
+LARGEST = 500_000  # bytes of a file
 DEEPEST = 50  # lists and mappings within one another
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 RUNS_CODE = "__use_yte__"  # with this key the workflow engine runs Python that stands in the file
