@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 READY := $(VENV)/.ready
+AUDIT := $(VENV)-audit/bin/pip-audit
 
-.PHONY: help env demo paper test docs bench lint check clean
+.PHONY: help env demo paper test docs bench lint check doctor audit clean
 
 help:
 	@echo "make demo   environment, real data, quick grid, report/report.pdf (minutes)"
@@ -14,9 +15,11 @@ help:
 	@echo "make test   all tests"
 	@echo "make env    the environment alone; then: source .venv/bin/activate"
 	@echo "make check  ACTIVATION=name [CONFIG=config/quick.yaml]: one activation's graph, numbers, cost"
+	@echo "make doctor what is missing on this machine, and the command that mends it (seconds)"
 	@echo "make docs   docs/config.md, from the schema of the config"
 	@echo "make bench  times of training beside a plain loop, of activations beside each other (minutes)"
 	@echo "make lint   style of the code and of the workflow"
+	@echo "make audit  known vulnerabilities of the pinned packages; needs the network"
 	@echo "make clean  removes the environment; data, results and reports stay"
 
 env: $(READY)
@@ -61,10 +64,23 @@ lint: $(READY)
 check: $(READY)
 	@case "$$ACTIVATION" in ''|[._]*|*[!A-Za-z0-9_.]*) \
 	  echo "'$$ACTIVATION' is no activation's name; name one: make check ACTIVATION=relu"; exit 1;; esac
+	@test -z "$$CONFIG" || $(BIN)/python -c \
+	  'import sys; from actgrid.config_file import fault; sys.exit(fault(sys.argv[1]))' "$$CONFIG"
 	@$(BIN)/snakemake --cores 1 --quiet all --forcerun show_activation \
 	  $${CONFIG:+--configfile "$$CONFIG"} -- "figures/checks/$$ACTIVATION.txt"
 	@cat "figures/checks/$$ACTIVATION.txt"
 	@echo "The graph: figures/checks/$$ACTIVATION.png (also .pdf, .svg)"
 
+doctor:
+	@if test -x $(BIN)/python; then p=$(BIN)/python; else p=$(PYTHON); fi; \
+	  $$p -I workflow/doctor.py $${CONFIG:+"$$CONFIG"}
+
+audit: $(AUDIT)
+	@$(PYTHON) .ci/audit.py $(AUDIT)
+
+$(AUDIT):
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet pip-audit==2.10.1
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-audit

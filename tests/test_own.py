@@ -407,6 +407,7 @@ def made(tmp_path):
     (tmp_path / "figures/checks/my_gate.txt").write_text("the gate\n")
     (tmp_path / "snakemake").write_text("#!/bin/sh\nprintf '[%s]' \"$@\"\n")
     (tmp_path / "snakemake").chmod(0o755)
+    (tmp_path / "python").symlink_to("/bin/true")
 
     def run(*values):
         command = ["make", "-f", ROOT / "Makefile", "check", "BIN=.", "READY=ready", *values]

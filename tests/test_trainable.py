@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 from actgrid import activations, architectures
 from actgrid.activations import rational
-from actgrid.config import CONSTANTS
+from actgrid.constant_types import CONSTANTS
 from actgrid.optimizers import SGD, Adam
 
 

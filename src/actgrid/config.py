@@ -1,19 +1,19 @@
 """Checks of the config, before any job starts; free of torch."""
 
-import ast
 import math
 import re
-import sys
 
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
 
-from actgrid import registry, shorthand
+from actgrid import limits, registry, shorthand
 from actgrid.activations import ACTIVATIONS, constants
 from actgrid.activations.expressions import ExpressionError, parse
 from actgrid.architectures import ARCHITECTURES
+from actgrid.constant_types import FINITE, is_number, not_of_type
 from actgrid.crosschecks import cells, compared, matched, protocols, transferred, unknown
 from actgrid.data import DATASETS
+from actgrid.limits import place, short
 
 SEE = "See config.yaml for what each key means, workflow/schemas/config.schema.yaml for all rules."
 SHOWN = 5  # problems named in one message
@@ -43,7 +43,12 @@ def refusal(what: str, problems: list[str], see: str) -> ConfigError:
 
 
 def against_schema(config, schema):
-    """What a config, or another such file, breaks of its schema; a line each."""
+    """What a config, or another such file, breaks of its schema; a line each.
+
+    Of one that is too large for any check only that is said.
+    """
+    if problems := limits.excess(config):
+        return problems
     checker = Draft202012Validator.TYPE_CHECKER.redefine(  # 1.0 is no integer: seeds are paths
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
@@ -53,22 +58,31 @@ def against_schema(config, schema):
 
 
 def _explain(error):
-    key = ".".join(map(str, error.absolute_path)) or "(top level)"
+    key = place(error.absolute_path)
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         others = [name for name in error.instance if name not in known]
-        hints = " ".join(f"unknown key {n!r}{registry.nearest(n, known)}" for n in others)
-        return f"  {key}: {hints} Allowed: {', '.join(known)}."
+        return f"  {key}: {_unknown('key', others, known)} Allowed: {', '.join(known)}."
     if error.validator == "required":
         return f"  {key}: {error.message}; required: {', '.join(error.validator_value)}."
     rule = f"{error.validator} {error.validator_value}"
     what = f" ({error.schema['description']})" if "description" in error.schema else ""
-    return f"  {key} = {_short(error.instance)}: allowed is {rule}{what}."
+    return f"  {key} = {short(error.instance)}: allowed is {rule}{what}.{_meant(error)}"
 
 
-def _short(value):
-    text = repr(value)
-    return text if len(text) < 80 else text[:76] + " ..."
+def _unknown(kind, names, known):
+    """The first of the names that are not known, each with the nearest that is."""
+    more = f" ... and {len(names) - SHOWN} more." if len(names) > SHOWN else ""
+    said = (f"unknown {kind} {short(n)}{registry.nearest(n, known)}" for n in names[:SHOWN])
+    return " ".join(said) + more
+
+
+def _meant(error):
+    """A hint where YAML has read a number such as 1e-3 as a word."""
+    value = error.instance
+    if error.validator == "type" and isinstance(value, str) and re.fullmatch(EXPONENT, value):
+        return f" YAML takes {value} for a word; instead of 1e-3 write 1.0e-3."
+    return ""
 
 
 def _against_package(config):
@@ -87,9 +101,11 @@ def _against_package(config):
         for name, entry in config["activations"].items()
         for problem in _activation(f"activations.{name}", entry)
     ]
+    if large := limits.too_many_runs(config):
+        return names + entries + large
     checks = () if names or entries else CROSSCHECKS
     found = [problem for crosscheck in checks for problem in crosscheck(config)]
-    return names + entries + found + _numbers(config) + _folders(config)
+    return names + entries + found + _alike(config) + _numbers(config) + _folders(config)
 
 
 def _activation(key, entry):
@@ -101,22 +117,22 @@ def _activation(key, entry):
     takes = registry.signature(function, ACTIVATIONS, "actgrid.activations")
     given = constants(entry)
     wrong = [k for k in given if k not in takes]
-    said = [f"unknown constant {k!r}{registry.nearest(k, takes)}" for k in wrong]
+    said = [_unknown("constant", wrong, takes)] if wrong else []
     said += [f"constant {k!r} is missing." for k in takes if takes[k][1] and k not in given]
     taken = ", ".join(takes) or "no constants"
     problems = [f"  {key}: {' '.join(said)} {function} takes {taken}."] if said else []
     problems += [
-        f"  {key}.{k} = {_short(v)}: must be {problem}."
+        f"  {key}.{k} = {short(v)}: must be {problem}."
         for k, v in given.items()
-        if k in takes and (problem := _not_of_type(takes[k][0], v))
+        if k in takes and (problem := not_of_type(takes[k][0], v))
     ]
     return problems or list(OWN.get(function, lambda key, **_: ())(key, **given))
 
 
 def _formula(key, expression, constants):
     """Problems of a formula and the numbers in it."""
-    wrong = [k for k, value in constants.items() if not _number(value)]
-    yield from (f"  {key}.{k} = {_short(constants[k])}: must be {FINITE}." for k in wrong)
+    wrong = [k for k, value in constants.items() if not is_number(value)]
+    yield from (f"  {key}.{place([k])} = {short(constants[k])}: must be {FINITE}." for k in wrong)
     try:
         _ = wrong or parse(expression, constants)
     except ExpressionError as error:
@@ -126,57 +142,44 @@ def _formula(key, expression, constants):
 def _import(key, target, constants):
     """Problems of what is imported, as far as its text and its constants show them."""
     if not re.fullmatch(TARGET, target, re.ASCII):
-        yield f"  {key}.import = {_short(target)}: must be package.module:Name."
+        yield f"  {key}.import = {short(target)}: must be package.module:Name."
     for k, value in constants.items():
-        if not (isinstance(value, str | bool) or _number(value)):
-            yield f"  {key}.{k} = {_short(value)}: must be {FINITE}, a word, true or false."
+        if not (isinstance(value, str | bool) or is_number(value)):
+            said = f"{key}.{place([k])} = {short(value)}"
+            yield f"  {said}: must be {FINITE}, a word, true or false."
         if not (isinstance(k, str) and k.isidentifier()):
-            yield f"  {key}: constant {_short(k)} can be no argument's name."
+            yield f"  {key}: constant {short(k)} can be no argument's name."
 
 
-LARGEST = sys.float_info.max  # a whole number may be larger, and no float holds it
-FINITE = f"a finite number of at most {LARGEST:.2g}"
 OWN = {"formula": _formula, "imported": _import}
+EXPONENT = r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+"
 TARGET = r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*"
+PROJECT = (  # folders that hold no generated files of a grid
+    *("benchmarks", "config", "data", "docs", "profiles", "resources", "src", "tests"),
+    *("workflow", "logs"),
+)
 
 
-def _not_of_type(kind, value):
-    """What a constant must be, when `value` is not that; `kind` as the signature has it."""
-    if kind.startswith("Literal"):
-        allowed = ast.literal_eval(kind.removeprefix("Literal"))
-        return "" if value in allowed else f"one of {', '.join(allowed)}"
-    what, fits = CONSTANTS.get(kind, ("", lambda value: True))
-    return "" if fits(value) else what
-
-
-def _number(value):
-    return type(value) in (int, float) and abs(value) <= LARGEST
-
-
-def _points(value):
-    return isinstance(value, list) and all(
-        isinstance(point, list) and len(point) == 2 and all(map(_number, point)) for point in value
-    )
-
-
-def _widths(value):
-    return isinstance(value, list) and value and all(type(w) is int and w >= 1 for w in value)
-
-
-CONSTANTS = {  # type in the function's signature -> what is allowed, and whether a value is that
-    "float": (FINITE, _number),
-    "int": ("a whole number of 1 or more", lambda value: type(value) is int and value >= 1),
-    "str": ("a word", lambda value: isinstance(value, str)),
-    "dict": ("values by name", lambda value: isinstance(value, dict)),
-    "list": ("a list of points [x, y], all numbers finite", _points),
-    "list[int]": ("a list of widths, whole numbers of 1 or more", _widths),
-}
+def _alike(config):
+    """Activations whose folders are one where a file system knows no case."""
+    lower = {}
+    pairs = [(name, lower.setdefault(name.lower(), name)) for name in config["activations"]]
+    return [
+        f"  activations.{name}: differs from {other} in its case alone; name it otherwise."
+        for name, other in pairs
+        if name != other
+    ]
 
 
 def _folders(config):
-    """Results, figures and report must not get in each other's way."""
+    """Results, figures and report must not get in each other's way, nor in the project's own."""
     folders = config["pathvars"]
+    inside = [(key, folder, folder.partition("/")[0]) for key, folder in folders.items()]
     return [
+        f"  pathvars.{key} = {folder!r}: must not be in {top}, which is the project's own."
+        for key, folder, top in inside
+        if top.lower() in PROJECT
+    ] + [
         f"  pathvars.{key} = {folder!r}: must be a folder of its own, not one of {others}."
         for key, folder in folders.items()
         if folder in (others := ["report", *(f for k, f in folders.items() if k != key)])

@@ -1,8 +1,8 @@
 # What the source works say, judged by the runs; claims.yaml is checked before any job starts.
-from actgrid.claim_checks import check_claims
+from actgrid.claim_checks import SEE, check_claims
 
 try:
-    check_claims(read_yaml("claims.yaml"), read_yaml("workflow/schemas/claims.schema.yaml"))
+    check_claims(read("claims.yaml", SEE), read("workflow/schemas/claims.schema.yaml"))
 except ConfigError as error:
     sys.exit(str(error))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actgrid.data import idx, pickles
+from actgrid.data import https, idx, pickles
 
 NO_SPACE = 28  # exit status when the disk is full
 CONNECT_SECONDS = 6  # where a library sets no limit of its own
@@ -33,7 +33,7 @@ def torchvision(name):
     kind = getattr(torchvision.datasets, name)
     for filename, md5 in kind.resources:
         failures = []
-        for mirror in kind.mirrors:
+        for mirror in map(https.instead, kind.mirrors):
             try:
                 download_url(mirror + filename, ".", filename, md5)
                 break
@@ -145,6 +145,7 @@ def show_progress(parent, every=0.5):
 def main(origin, *arguments):
     """Run one origin in the current folder; the exit status for the parent."""
     socket.setdefaulttimeout(CONNECT_SECONDS)
+    https.only()
     for kind in (socket.socket, ssl.SSLSocket):
         count_received(kind)
     threading.Thread(target=show_progress, args=(os.getppid(),), daemon=True).start()
