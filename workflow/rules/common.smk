@@ -54,6 +54,8 @@ def get_run_source(wildcards):
         "experiment",
         "kernels",
         "training",
+        "steps",
+        "devices",
         "diagnostics",
         "optimizers",
         "metrics",
