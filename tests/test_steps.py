@@ -107,7 +107,7 @@ def test_no_activation_waits_for_the_device(name, architecture, optimizer, entri
 
 @pytest.mark.parametrize("kind", [steps.Step, steps.Recorded])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", ["relu", "learned", "soft_exponential"])
+@pytest.mark.parametrize("name", ["relu", "learned"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_no_network_waits_for_the_device(architecture, name, optimizer, kind, entries, unread):
     assert epoch_on_device(entries[name], architecture, protocol_of(optimizer), kind) == COPIES
@@ -170,10 +170,10 @@ def test_sums_of_a_table_are_the_same_without_bincount():
 RECORDED = {"device": "cpu", "cuda_graphs": True}
 ADAM = {"optimizer": "adam", "learning_rate": 0.01}
 MOMENTUM = {"momentum": 0.9, "shuffle": True}
-RUNS = [  # 200 or 400 examples in batches of 32 or 100: with a smaller last batch, and without
+RUNS = [  # 400 examples in batches of 32 or 100; fewer of images; with a smaller last batch or not
     ("small", {"function": "relu"}, MOMENTUM),
-    ("small_conv", {"function": "rrelu"}, ADAM),
-    ("resnet_norm", {"function": "relu"}, {"train_examples": 40}),
+    ("small_conv", {"function": "rrelu"}, ADAM | {"train_examples": 40, "test_examples": 10}),
+    ("resnet_norm", {"function": "relu"}, {"train_examples": 40, "test_examples": 10}),
     ("banknote_mlp", {"function": "soft_exponential"}, ADAM),
     ("banknote_mlp_5", {"function": "affine"}, BINARY),
     ("mlp_48_24", LEARNED, BINARY),
