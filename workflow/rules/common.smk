@@ -53,9 +53,7 @@ def get_run_source(wildcards):
     return modules(
         "experiment",
         "kernels",
-        "training",
-        "steps",
-        "devices",
+        *("training", "steps", "devices"),
         "diagnostics",
         "optimizers",
         "metrics",
