@@ -37,7 +37,11 @@ def job(network: str, seed: int) -> None:
     settings = {"activation": {"function": "relu"}, "protocol": study["protocol"] | {"epochs": 1}}
     if CELLS[network] == "fashion_mnist":
         settings["protocol"] |= {"train_examples": EXAMPLES, "test_examples": EXAMPLES}
-    settings |= {"device": "cpu", "diagnostics": study.get("diagnostics", False)}
+    settings |= {
+        "device": "cpu",
+        "cuda_graphs": False,
+        "diagnostics": study.get("diagnostics", False),
+    }
     prepare_process(threads=1)
     run = grid.Run("", CELLS[network], network, "relu", seed)
     result = run_one(run, settings, data.load(Path("data/prepared", run.dataset)))

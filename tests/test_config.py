@@ -109,7 +109,8 @@ def test_full_grid_expands_to_1964_runs_in_the_order_of_the_config():
 def test_settings_hold_what_the_numbers_depend_on_and_no_more():
     entry = {"function": "slope_relu", "slope": 1.5}
     protocol = FULL["studies"]["handmade"]["protocol"]
-    expected = {"activation": entry, "protocol": protocol, "device": "auto", "diagnostics": False}
+    expected = {"activation": entry, "protocol": protocol, "device": "auto"}
+    expected |= {"cuda_graphs": False, "diagnostics": False}
     shown = [("activations slope_relu_1.5 family", "x"), ("grid", "y"), (f"{STUDY} seeds", [7])]
     for config in (
         FULL,
@@ -219,6 +220,7 @@ WRONG_VALUES = [
     ),
     ("activations relu matched_to", 3, "type string"),
     *(("device", name, "auto is the GPU") for name in ("gpu", "cuda:", "cpu\n", "", None)),
+    *(("cuda_graphs", value, "type boolean") for value in ("yes", 1, None)),
     *(
         ("pathvars results", folder, "a folder below the project")
         for folder in ("../x", "/tmp/x", "", ".", "a//b", "a/", "a/../b", "x\n", "x y", "{x}", None)
@@ -255,7 +257,11 @@ WRONG_NAMES = [
     ("activations relu family", GONE, "activations.relu: 'family' is a required property"),
     ("activations relu function", GONE, "activations.relu: 'function' is a required property"),
     ("studys", {}, "(top level): unknown key 'studys'; did you mean 'studies'?"),
-    ("zzz", 1, "(top level): unknown key 'zzz'. Allowed: grid, pathvars, device, studies"),
+    (
+        "zzz",
+        1,
+        "(top level): unknown key 'zzz'. Allowed: grid, pathvars, device, cuda_graphs, studies",
+    ),
     (f"{STUDY} seed", [0], "studies.handmade: unknown key 'seed'; did you mean 'seeds'?"),
     (f"{PROTOCOL} epoch", 5, "protocol: unknown key 'epoch'; did you mean 'epochs'? Allowed: opt"),
     ("pathvars figure", "x", "pathvars: unknown key 'figure'; did you mean 'figures'?"),

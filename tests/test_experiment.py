@@ -44,6 +44,7 @@ BINARY = {
 }
 LEARNED = {"function": "learned", "base": "tanh", "layers": [8, 4]}
 CPU = torch.device("cpu")
+CPU_ONLY = {"device": "cpu", "cuda_graphs": False}
 
 
 def table(rows=(400, 150, 150)):
@@ -58,9 +59,10 @@ def table(rows=(400, 150, 150)):
     return Dataset("toy", *arrays, ("no", "yes"), "1" * 64)
 
 
-def run(data, activation, seed=3, architecture="small", diagnostics=False, **protocol):
+def run(data, activation, seed=3, architecture="small", diagnostics=False, place=CPU_ONLY,
+        **protocol):  # fmt: skip
     cell = SimpleNamespace(architecture=architecture, seed=seed)
-    settings = {"activation": activation, "protocol": PROTOCOL | protocol, "device": "cpu"}
+    settings = {"activation": activation, "protocol": PROTOCOL | protocol, **place}
     return experiment.run_one(cell, settings | {"diagnostics": diagnostics}, data)
 
 
@@ -386,13 +388,3 @@ def test_a_matched_network_has_as_many_parameters_as_the_learned_one(name, archi
     fixed = {"function": CONFIG["activations"][name]["function"]}
     plain, _ = started(fixed, architecture=architecture)
     assert counts[0] > architectures.parameter_count(plain)
-
-
-# --- the device ---------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_device_that_is_not_there_is_refused_and_auto_falls_back():
-    assert experiment.choose_device("auto") == experiment.choose_device("cpu") == CPU
-    with pytest.raises(ValueError, match="device = 'cuda:1': no GPU here; use 'auto' or 'cpu'"):
-        experiment.choose_device("cuda:1")

@@ -92,11 +92,13 @@ def test_packages_of_parts_import_only_themselves_and_the_registry():
         "provenance": {"actgrid"},
         "records": set(),
         "tables": {"scores"},
-        "training": {"protocol", "metrics", "optimizers"},
+        "devices": set(),
+        "steps": {"devices", "metrics"},
+        "training": {"protocol", "metrics", "optimizers", "steps"},
         "diagnostics": {"training"},
         "experiment": {
             *("activations", "activations/graph", "architectures", "architectures/initialisation"),
-            *("diagnostics", "kernels", "protocol", "provenance", "training"),
+            *("devices", "diagnostics", "kernels", "protocol", "provenance", "training"),
         },
         "learned": {"scores"},
         "classification": {"scores"},
@@ -152,7 +154,7 @@ def test_a_function_or_builder_stands_alone_so_that_its_own_file_is_all_it_depen
 
 TRAINING = {
     *("training", "metrics", "optimizers", "diagnostics", "experiment", "provenance"),
-    *("cost", "kernels"),
+    *("cost", "kernels", "devices", "steps"),
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from actgrid import activations, architectures, kernels
+from actgrid import activations, architectures, devices, kernels
 from actgrid.activations.graph import graph
 from actgrid.architectures.initialisation import initialise
 from actgrid.diagnostics import PROBE, Layers, preactivations
@@ -50,17 +50,21 @@ class Learned:
     preactivations: list[dict]
 
 
+@devices.memory_explained()
 def run_one(run, settings: dict, data, on_epoch=lambda epoch: None) -> Result:
     """Train the cell `run`.
 
     `settings` (grid.settings) holds the slices of the config that belong to this run: `activation`
-    (function and constants), `protocol`, `device` and `diagnostics`. `data` is a prepared data set
-    (data.load). The same run gives the same history on the same machine, whatever runs beside it:
-    initialisation, order and dropout have seeds of their own, drawn from the run's seed.
-    Raises ValueError for constants or a precision that do not fit, or a device that is not there.
+    (function and constants), `protocol`, `device`, `cuda_graphs` and `diagnostics`. `data` is a
+    prepared data set (data.load). The same run gives the same history on the same machine, whatever
+    runs beside it: initialisation, order and dropout have seeds of their own, drawn from the run's
+    seed.
+    Raises ValueError for constants or a precision that do not fit, a device that is not there, and
+    one whose memory is full.
     """
     wall, cpu = time.perf_counter(), time.process_time()
-    protocol, device = Protocol(**settings["protocol"]), choose_device(settings["device"])
+    protocol, device = Protocol(**settings["protocol"]), devices.choose(settings["device"])
+    devices.prepare(device)
     model, modules = network(run, settings["activation"], data, protocol)
     parts, model = parts_of(data, protocol, device), model.to(device)
     history, layers = _trained(run, model, modules, parts, protocol, settings, on_epoch)
@@ -91,7 +95,8 @@ def _trained(run, model, modules, parts, protocol, settings, on_epoch):
         on_epoch(epoch)
 
     torch.manual_seed(derived_seed(run.seed, "dropout"))  # nn.Dropout takes no generator
-    return train(model, parts, protocol, generator(run.seed, "order"), after), layers
+    order = generator(run.seed, "order")
+    return train(model, parts, protocol, order, after, settings["cuda_graphs"]), layers
 
 
 def _confusions(run, model, test, classes):
@@ -145,15 +150,6 @@ def prepare_process(threads: int) -> None:
     for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
         mallopt(option, 1 << 30)
     kernels.settle()
-
-
-def choose_device(name: str) -> torch.device:
-    """ "auto" is the GPU where there is one, else the CPU; other names go to torch as they are."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name != "cpu" and not torch.cuda.is_available():
-        raise ValueError(f"device = {name!r}: no GPU here; use 'auto' or 'cpu' in config.yaml")
-    return torch.device(name)
 
 
 def network(run, activation: dict, data, protocol):

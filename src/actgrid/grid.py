@@ -64,6 +64,7 @@ def settings(config: dict, study: str, activation: str) -> dict:
         "activation": entry_of(config, activation),
         "protocol": config["studies"][study]["protocol"],
         "device": config["device"],
+        "cuda_graphs": config["cuda_graphs"],
         "diagnostics": config["studies"][study].get("diagnostics", False),
     }
 

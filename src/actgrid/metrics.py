@@ -4,22 +4,25 @@ import torch
 
 
 class Meter:
-    """Sums of correct predictions and of losses; read once, at the end."""
+    """Sums of correct predictions and of losses, kept in place; read once, at the end."""
 
     def __init__(self, device):
         self.correct = torch.zeros((), dtype=torch.int64, device=device)
         self.loss = torch.zeros((), dtype=torch.float64, device=device)
-        self.count = 0
+
+    def clear(self):
+        """Start anew."""
+        self.correct.zero_()
+        self.loss.zero_()
 
     def add(self, logits, labels, loss):
         """A batch: logits (N, classes), or (N, 1) of two classes; labels (N,); its mean loss ()."""
         self.correct += (predicted(logits) == labels).sum()
         self.loss += loss.double() * len(labels)
-        self.count += len(labels)
 
-    def result(self) -> tuple[float, float]:
-        """Accuracy in [0, 1] and mean loss per example."""
-        return self.correct.item() / self.count, self.loss.item() / self.count
+    def result(self, count: int) -> tuple[float, float]:
+        """Accuracy in [0, 1] and mean loss per example, of all `count` examples."""
+        return self.correct.item() / count, self.loss.item() / count
 
 
 def predicted(logits):

@@ -14,6 +14,9 @@ class SGD:
         self.learning_rate, self.momentum = learning_rate, momentum
         self.velocity = [None] * len(self.parameters)
 
+    def count_on_device(self):
+        """Let nothing that changes from step to step be a number of the host's; nothing does."""
+
     def zero_grad(self):
         """Forget the gradients; the next backward pass writes new ones."""
         for parameter in self.parameters:
@@ -53,15 +56,27 @@ class Adam:
 
     zero_grad = SGD.zero_grad
 
+    def count_on_device(self):
+        """Let nothing that changes from step to step be a number of the host's."""
+        device = self.parameters[0].device
+        self.steps = torch.full((), self.steps, dtype=torch.float64, device=device)
+
     @torch.no_grad()
     def step(self):
         """One update of every parameter that has a gradient."""
         self.steps += 1
-        rate = self.learning_rate / (1 - self.DECAY**self.steps)
-        root = (1 - self.SQUARE_DECAY**self.steps) ** 0.5
+        rate, root = self._factors()
         for parameter, mean, square in zip(self.parameters, self.mean, self.square, strict=True):
             if parameter.grad is not None:
                 mean.lerp_(parameter.grad, 1 - self.DECAY)
                 square.mul_(self.SQUARE_DECAY)
                 square.addcmul_(parameter.grad, parameter.grad, value=1 - self.SQUARE_DECAY)
-                parameter.addcdiv_(mean, (square.sqrt() / root).add_(self.EPSILON), value=-rate)
+                parameter.addcdiv_(mean * -rate, square.sqrt().div_(root).add_(self.EPSILON))
+
+    def _factors(self):
+        """What m is multiplied with and sqrt(v) divided by: numbers, or tensors as `steps` is."""
+        rate = self.learning_rate / (1 - self.DECAY**self.steps)
+        root = (1 - self.SQUARE_DECAY**self.steps) ** 0.5
+        if isinstance(self.steps, torch.Tensor):  # float64 would take scalar parameters along
+            return rate.to(self.mean[0].dtype), root.to(self.mean[0].dtype)
+        return rate, root

@@ -12,6 +12,7 @@ from torch import nn
 from actgrid.metrics import Meter, predicted, roc_auc
 from actgrid.optimizers import SGD, Adam
 from actgrid.protocol import Protocol
+from actgrid.steps import Recorded, Step
 
 LOG = logging.getLogger(__name__)
 EVALUATION_BATCH = 500  # examples, at least; a speed and memory setting, without effect on accuracy
@@ -75,17 +76,22 @@ def train(
     protocol: Protocol,
     order: torch.Generator,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    graphs: bool = False,
 ) -> list[Epoch]:
     """Train `model` in place; `order` shuffles, if the protocol does. Stops once it diverged.
+
+    With `graphs` a GPU repeats a recorded step (steps.Recorded).
 
     With `protocol.monitor` the network ends with the weights of its best epoch, and the test set is
     touched once, with those.
     """
     optimizer = OPTIMIZERS[protocol.optimizer](model, protocol)
+    kind, device = Recorded if graphs else Step, data.training.labels.device
+    step = kind(model, LOSSES[protocol.loss], optimizer, device)
     history, best = [], Best(protocol)
     for number in range(1, protocol.epochs + 1):
         start = time.perf_counter()
-        epoch = Epoch(number, *train_epoch(model, data.training, protocol, optimizer, order))
+        epoch = Epoch(number, *train_epoch(step, data.training, protocol, order))
         epoch = measured(epoch, "valid", model, data.validation, protocol)
         if not protocol.monitor:
             epoch = measured(epoch, "test", model, data.test, protocol)
@@ -122,18 +128,13 @@ class Best:
         return self.patience is not None and epoch.epoch - self.epoch >= self.patience
 
 
-def train_epoch(model, training, protocol, optimizer, order) -> tuple[float, float]:
+def train_epoch(step, training, protocol, order) -> tuple[float, float]:
     """One pass over the training examples; accuracy and mean loss accumulated on the way."""
-    model.train()
-    meter = Meter(training.labels.device)
+    step.model.train()
+    step.meter.clear()
     for inputs, labels in batches(training, protocol.batch_size, protocol.shuffle, order):
-        logits = model(inputs)
-        loss = LOSSES[protocol.loss](logits, labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        meter.add(logits.detach(), labels, loss.detach())
-    return meter.result()
+        step(inputs, labels)
+    return step.meter.result(len(training))
 
 
 def measured(epoch: Epoch, part: str, model, data: Tensors, protocol: Protocol) -> Epoch:
@@ -167,7 +168,7 @@ def evaluate(model, data: Tensors, protocol: Protocol) -> tuple[float, float, fl
         meter.add(logits, labels, LOSSES[protocol.loss](logits, labels))
         if logits.shape[1] == 1:
             scores.append(logits[:, 0])
-    return *meter.result(), roc_auc(torch.cat(scores), data.labels) if scores else None
+    return *meter.result(len(data)), roc_auc(torch.cat(scores), data.labels) if scores else None
 
 
 def batches(data: Tensors, size: int, shuffle: bool = False, order=None):

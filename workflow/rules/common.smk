@@ -67,7 +67,7 @@ def get_run_source(architecture, activation):
     return modules(
         "experiment",
         "kernels",
-        "training",
+        *("training", "steps", "devices"),
         "diagnostics",
         "optimizers",
         "metrics",

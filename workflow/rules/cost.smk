@@ -14,12 +14,13 @@ rule measure_cost:
         checked=[f"<results>/checks/{name}.json" for name in TIMED if name in OWN],
         functions=modules(*sorted({name for entry in TIMED.values() for name in get_function_modules(entry)})),
         imported=[file for entry in TIMED.values() for file in get_imported(entry)],
-        source=modules("cost", "provenance"),
+        source=modules("cost", "devices", "provenance"),
         process=ancient(
             modules(
                 "experiment",
                 "kernels",
                 "training",
+                "steps",
                 "diagnostics",
                 "optimizers",
                 "metrics",

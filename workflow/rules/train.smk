@@ -24,6 +24,8 @@ rule train_run:
     log:
         f"logs/<results>/{RUN}.log",
     threads: 1
+    resources:
+        gpu_slots=int(config["device"] != "cpu"),  # --resources gpu_slots=4: four runs side by side
     conda:
         "../../environment.yml"
     shell:

@@ -95,6 +95,8 @@ class Stretch(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, alpha):
         ctx.save_for_backward(x, alpha)
+        if x.device.type != "cpu":
+            return _unread(x, alpha)
         a = alpha.item()
         if abs(a) <= TINY:
             return x + a
@@ -107,14 +109,35 @@ class Stretch(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         x, alpha = ctx.saved_tensors
+        if x.device.type != "cpu":
+            slope, steep = _unread_derivatives(x, alpha)
+            return gradient * slope, (gradient * steep).sum()
         a = alpha.item()
         if abs(a) <= TINY:
             return gradient, (gradient * (1 + x * x / 2)).sum()
         z, v, slope = (_logarithm if a < 0 else _exponential)(x, a)
         curve = (z * slope - v) / (a * a)
         if abs(a) < SMALL:
-            curve = torch.where(z.abs() < NEAR, _series(x, z, a), curve)
+            curve = torch.where(z.abs() < NEAR, _series(x, z, a, a < 0), curve)
         return gradient * slope, (gradient * (curve + (slope if a < 0 else 1))).sum()
+
+
+def _unread(x, a):
+    """soft_exponential where reading a would wait for a GPU: every piece, then the one chosen."""
+    below, above = (v / a for _, v, _ in (_logarithm(x, a), _exponential(x, a)))
+    return torch.where(a.abs() <= TINY, x + a, torch.where(a < 0, below, above + a))
+
+
+def _unread_derivatives(x, a):
+    """Its derivatives for x and for a, likewise."""
+    pieces = []
+    for function, negative in ((_logarithm, True), (_exponential, False)):
+        z, v, slope = function(x, a)
+        near = (z.abs() < NEAR) & (a.abs() < SMALL)
+        curve = torch.where(near, _series(x, z, a, negative), (z * slope - v) / (a * a))
+        pieces.append(torch.stack((slope, curve + (slope if negative else 1))))
+    still = torch.stack((torch.ones_like(x), 1 + x * x / 2))
+    return torch.where(a.abs() <= TINY, still, torch.where(a < 0, *pieces))
 
 
 def _logarithm(x, a):
@@ -133,14 +156,14 @@ def _exponential(x, a):
     return z, z.expm1(), inside.mul_(z.exp())
 
 
-def _series(x, z, a):
+def _series(x, z, a, negative):
     """(z v'(z) - v(z)) / a^2 for |z| < NEAR: w^2 * sum of c_k z^k."""
     terms = math.ceil(math.log(torch.finfo(z.dtype).eps, NEAR))
     below, above = (lambda k: (k + 1) / (k + 2)), (lambda k: 1 / (math.factorial(k) * (k + 2)))
     near, total = z.clamp(-NEAR, NEAR), torch.zeros_like(z)
     for k in reversed(range(terms)):
-        total.mul_(near).add_((below if a < 0 else above)(k))
-    return total.mul_((x + a if a < 0 else x).square())
+        total.mul_(near).add_((below if negative else above)(k))
+    return total.mul_((x + a if negative else x).square())
 
 
 def _wide(x):

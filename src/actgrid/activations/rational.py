@@ -47,7 +47,8 @@ class Quotient(torch.autograd.Function):
         below = _below(x, denominator)
         y = _polynomial(x, numerator).div_(below)
         share = gradient / below
-        size, orders = x.abs(), torch.arange(1, len(numerator)).to(numerator)
+        size = x.abs()
+        orders = torch.arange(1, len(numerator), dtype=x.dtype, device=x.device)
         rise = _polynomial(x, numerator[1:] * orders)
         steep = _polynomial(size, denominator.abs() * orders[: len(denominator)])
         to_x = rise.sub_(steep.mul_(x.sign()).mul_(y)).mul_(share)

@@ -136,13 +136,20 @@ def spread(index, x, nodes, mass=None):
     The shares are those of linear interpolation, so that sums of mass and of mass * x are kept.
     """
     intervals = len(nodes) - 1
-    total = torch.bincount(index, mass, minlength=intervals).to(x.dtype)
-    moment = torch.bincount(index, x if mass is None else mass * x, minlength=intervals)
+    total = summed(index, torch.ones_like(x) if mass is None else mass, intervals)
+    moment = summed(index, x if mass is None else mass * x, intervals)
     right = (moment - total * nodes[:-1]) / nodes.diff()
     sums = torch.zeros_like(nodes)
     sums[:-1] += total - right
     sums[1:] += right
     return sums
+
+
+def summed(index, mass, count):
+    """The mass of each number below `count` in `index`, (count,)."""
+    if mass.device.type == "cpu":
+        return torch.bincount(index, mass, minlength=count)
+    return mass.new_zeros(count).index_add_(0, index, mass)  # a GPU would wait for bincount
 
 
 class Interpolation(torch.autograd.Function):
