@@ -1,4 +1,5 @@
-# How the scripts of runs are started: by the client of a process that has torch loaded, or plainly.
+# How scripts are started: by the client of a process that has loaded what they need, or plainly.
+from snakemake.script import PythonScript
 from snakemake.settings.types import DeploymentMethod
 
 GPUS = ["nvidiactl", "kfd", "dxg"]  # device nodes
@@ -20,3 +21,29 @@ def get_python():
 # no parameters of a run: changed they train nothing again; ACTGRID_WARM may come from the user
 PYTHON, WARM = get_python(), int(is_warm())
 shell.prefix("set -euo pipefail; export ACTGRID_PYTHON={PYTHON:q} ACTGRID_WARM=${{ACTGRID_WARM:-{WARM}}}; ")
+
+
+def get_loaded():
+    """Modules that a process for tables and figures loads; few scripts need torch, and load it themselves."""
+    figures = sorted(file.stem for file in Path("src/actgrid/figures").glob("*.py"))
+    others = ["aggregates", "claims", "explore", "report", "shapes", "shape_claims", "summary", "tables"]
+    package = [*others, *(f"figures.{name}" for name in figures if name != "__init__")]
+    return ["snakemake.iocontainers", "snakemake.logging", *(f"actgrid.{name}" for name in package)]
+
+
+def start_script(plainly):
+    """PythonScript.execute_script, by the client; plainly with several threads, which survive no fork."""
+    variables = {"ACTGRID_LOADS": " ".join(get_loaded())}
+    variables["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # pyarrow's allocator starts one
+
+    def execute_script(self, fname, edit=False):
+        if self.threads > 1 or self.conda_env or self.container_img or self.env_modules:
+            return plainly(self, fname, edit)
+        command = '"$ACTGRID_PYTHON" -I -S src/actgrid/warm/client.py $PPID {fname:q}'
+        self._execute_cmd(command, fname=fname, additional_envvars=variables)
+
+    return execute_script
+
+
+if WARM:
+    PythonScript.execute_script = start_script(PythonScript.execute_script)

@@ -1,7 +1,8 @@
-"""The warm process: has torch and the package loaded, and forks once for each client's script.
+"""The warm process: has loaded what scripts need, and forks once for each client's script.
 
 python -m actgrid.warm.server SOCKET OWNER
 
+ACTGRID_LOADS names the modules to load, else it is what training needs, torch above all.
 It never computes anything itself, so each run starts with the memory, threads and generators of a
 fresh process. It ends with its owner, or when it was idle; its runs end with it and with their
 clients. Linux only.
@@ -28,17 +29,18 @@ IDLE = 30.0  # seconds without a run after which it ends
 PATIENCE = 10.0  # seconds for a client to say what it wants
 LONGEST = 1 << 24  # bytes of a request; a command line has fewer
 PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
-LOADED = (
+TRAINING = (
     *("tqdm", "actgrid.experiment", "actgrid.records"),
     *sorted({f"actgrid.activations.{module}" for module in ACTIVATIONS.values()}),
     *sorted({f"actgrid.architectures.{module}" for module in ARCHITECTURES.values()}),
 )
+GENERATORS = ("torch", "numpy.random")  # what a script does not seed differs from run to run
 
 
 def main(path: str, owner: int) -> None:
     """Load, listen at `path`, say so on stdout, and serve."""
     ending = os.pidfd_open(owner)
-    for name in LOADED:
+    for name in os.environ.get("ACTGRID_LOADS", "").split() or TRAINING:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is loaded stays shared with the runs
@@ -180,7 +182,8 @@ def run(server, command, descriptors, tell):
         os._exit(1)
     os.dup2(descriptors[0], 1)
     os.dup2(descriptors[1], 2)
-    sys.modules["torch"].seed()  # what a script does not seed differs from run to run
+    for name in sys.modules.keys() & GENERATORS:
+        sys.modules[name].seed()
     sys.argv = command
     status = called(command[0])
     os.write(tell, json.dumps(data.VERIFIED).encode())
