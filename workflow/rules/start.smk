@@ -28,7 +28,8 @@ def get_loaded():
     figures = sorted(file.stem for file in Path("src/actgrid/figures").glob("*.py"))
     others = ["aggregates", "claims", "explore", "report", "shapes", "shape_claims", "summary", "tables"]
     package = [*others, *(f"figures.{name}" for name in figures if name != "__init__")]
-    return ["snakemake.iocontainers", "snakemake.logging", *(f"actgrid.{name}" for name in package)]
+    formats = [f"matplotlib.backends.backend_{name}" for name in ("agg", "pdf", "svg")]
+    return ["snakemake.iocontainers", "snakemake.logging", *formats, *(f"actgrid.{name}" for name in package)]
 
 
 def start_script(plainly):
