@@ -15,6 +15,7 @@ import pytest
 
 from actgrid import data
 from actgrid.data import prepare
+from actgrid.figures import style
 from actgrid.warm import client
 
 ROOT = Path(__file__).parents[1]
@@ -147,6 +148,67 @@ def test_runs_come_from_one_process_and_share_nothing(warm, tmp_path):
     for draw in ("torch.rand(9)", "numpy.random.rand(9)", "random.random()"):
         path = script(tmp_path, drawn.format(draw))
         assert warm.run(path)[0] != warm.run(path)[0]  # unseeded, as in processes of their own
+
+
+@pytest.fixture(scope="module")
+def drawing(short):
+    """A workflow whose process has loaded what figures need."""
+    workflow = Workflow(short)
+    workflow.environment |= {"ACTGRID_LOADS": "actgrid.figures.style scipy.stats"}
+    workflow.environment |= {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+    yield workflow
+    workflow.end()
+
+
+def test_figures_come_from_a_process_of_their_own_kind_without_torch(warm, drawing, tmp_path):
+    text = "import os, sys; print([name in sys.modules for name in ('torch', 'seaborn', 'scipy.stats')])"
+    path = script(tmp_path, text)
+    assert drawing.run(path) == ("[False, True, True]\n", "", 0)
+    parents = script(tmp_path, "import os; print(os.getppid())", "parent.py")
+    assert warm.run(parents)[0] != drawing.run(parents)[0] == drawing.run(parents)[0]
+
+
+MIXED_UP = """
+import os, warnings, matplotlib, numpy, pandas
+print(matplotlib.rcParams["font.size"], pandas.options.display.width, len(warnings.filters))
+print(os.path.basename(os.getcwd()), os.environ.get("MINE"), numpy.random.rand() == 0)
+matplotlib.rcParams["font.size"], pandas.options.display.width = 77, 78
+warnings.simplefilter("error")
+os.environ["MINE"] = "1"
+os.chdir("/")
+"""
+
+
+def test_a_figure_leaves_no_settings_to_the_next(drawing, tmp_path):
+    path = script(tmp_path, MIXED_UP)
+    first, second = drawing.run(path), drawing.run(path)
+    assert first == second and first[1:] == ("", 0)
+    path = script(tmp_path, "import numpy; print(numpy.random.rand())")
+    assert drawing.run(path) != drawing.run(path)  # unseeded, as in processes of their own
+
+
+def test_the_same_figure_gives_the_same_bytes_as_in_a_python_of_its_own(drawing, tmp_path):
+    text = """
+import sys
+from pathlib import Path
+from actgrid.figures import style
+style.save(style.message("Iñtër $x^2$"), Path(sys.argv[1]))
+"""
+    path = script(tmp_path, text)
+    for place in (tmp_path / "warm", tmp_path / "plain"):
+        drawing.environment["ACTGRID_WARM"] = str(int(place.name == "warm"))
+        assert drawing.run(path, str(place)) == ("", "", 0)
+    del drawing.environment["ACTGRID_WARM"]
+    for kind in style.METADATA:
+        same = [(tmp_path / f"{name}.{kind}").read_bytes() for name in ("warm", "plain")]
+        assert same[0] == same[1]
+
+
+def test_what_cannot_be_loaded_is_named_and_the_script_runs_plainly(another, tmp_path):
+    another.environment["ACTGRID_LOADS"] = "actgrid.nonsense"
+    out, err, status = another.run(script(tmp_path, "print('plain')"))
+    assert (out, status) == ("plain\n", 0) and not another.sockets
+    assert SAID in err and "No module named 'actgrid.nonsense'" in err
 
 
 def test_clients_that_come_at_once_start_one_process(another, tmp_path):

@@ -307,6 +307,21 @@ def test_runs_come_from_the_warm_process_and_say_nothing(done):
     assert "in a process of its own" not in done.said
 
 
+DRAWN = ["heatmap", "learned/overview", "fashion_mnist/small/final_epoch", "activations"]
+
+
+def test_figures_come_from_a_warm_process_and_are_the_same_without_it(done):
+    """Where none can be had, each job says so: it has asked."""
+    targets = [f"figures/plain/{name}.pdf" for name in DRAWN]
+    overlay, nowhere = {"pathvars": {"figures": "figures/plain"}}, str(done / "nowhere")
+    said = done.ci("--cores", "1", *targets, overlay=overlay, XDG_RUNTIME_DIR=nowhere)
+    assert said.count("in a process of its own") == jobs(said)["total"]
+    for file in [path for path in (done / "figures/plain").rglob("*") if path.is_file()]:
+        warm = done / "figures/ci" / file.relative_to(done / "figures/plain")
+        assert file.read_bytes() == warm.read_bytes()
+    shutil.rmtree(done / "figures/plain")
+
+
 def test_every_rule_has_run(done):
     texts = [path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")]
     rules = re.findall(r"^rule (\w+)|^use rule \w+ as (\w+)", "\n".join(texts), re.MULTILINE)
