@@ -161,7 +161,9 @@ def drawing(short):
 
 
 def test_figures_come_from_a_process_of_their_own_kind_without_torch(warm, drawing, tmp_path):
-    text = "import os, sys; print([name in sys.modules for name in ('torch', 'seaborn', 'scipy.stats')])"
+    text = (
+        "import sys; print([name in sys.modules for name in ('torch', 'seaborn', 'scipy.stats')])"
+    )
     path = script(tmp_path, text)
     assert drawing.run(path) == ("[False, True, True]\n", "", 0)
     parents = script(tmp_path, "import os; print(os.getppid())", "parent.py")

@@ -3,19 +3,15 @@
 import base64
 import hashlib
 import json
-import math
 
 import jinja2
 import numpy as np
 import pandas as pd
 
 from actgrid import grid, learned, scores, summary
+from actgrid.explore_runs import SHOWN, UNIT, kept_epochs, run_rows, whole
 from actgrid.figures import style
 
-PAIR = ["dataset", "architecture"]
-SHOWN = ["test_accuracy", "test_auc", "test_loss", "train_accuracy"]  # figures of cells and runs
-UNIT = 1e-4  # numbers are whole multiples of this in the page
-POINTS = 60  # at most so many epochs of a curve, besides the first
 GRAPH_STEP = 3  # every so many-th point of a graph
 
 
@@ -146,20 +142,6 @@ def learned_graphs(curves: pd.DataFrame, runs: pd.DataFrame, activations: dict) 
     return found
 
 
-def kept_epochs(epochs: pd.DataFrame) -> dict[tuple, list]:
-    """(data set, architecture) -> the epochs of its curves that the page holds.
-
-    All where no run is longer than POINTS, else the first and every k-th with the smallest k that
-    leaves at most POINTS.
-    """
-    longest = epochs.groupby(PAIR, sort=False)["epoch"].max()
-    steps = {pair: math.ceil(last / POINTS) for pair, last in longest.items()}
-    return {
-        pair: list(dict.fromkeys([1, *range(step, longest[pair] + 1, step)]))
-        for pair, step in steps.items()
-    }
-
-
 def cells(final: pd.DataFrame, pairs: list[tuple]) -> list[dict]:
     """A dict per cell: names, counts, seconds per epoch; per figure [mean, low, high]."""
     return [
@@ -168,40 +150,11 @@ def cells(final: pd.DataFrame, pairs: list[tuple]) -> list[dict]:
             "pair": pairs.index((row["dataset"], row["architecture"])),
             "n": row["n"],
             "failures": row["failures"],
-            "seconds": _whole(row["seconds_mean"]),
-            **{m: [_whole(row[f"{m}_{part}"]) for part in ("mean", "low", "high")] for m in SHOWN},
+            "seconds": whole(row["seconds_mean"]),
+            **{m: [whole(row[f"{m}_{part}"]) for part in ("mean", "low", "high")] for m in SHOWN},
         }
         for row in final.to_dict("records")
     ]
-
-
-def run_rows(tables: dict, pairs: dict) -> list[dict]:
-    """A dict per run: the index of its cell, seed, status, final figures and curves."""
-    epochs, final = tables["epochs"], tables["final_epoch"]
-    index = {cell: i for i, cell in enumerate(final[scores.CELL].itertuples(False, None))}
-    ended = scores.final_rows(epochs).set_index(scores.RUN)[SHOWN].to_dict("index")
-    sizes = tables["runs"].set_index(scores.RUN)["parameters"].to_dict()
-    return [
-        {
-            "cell": index[run[:-1]],
-            "seed": int(run[-1]),
-            "status": rows["status"].iloc[0],
-            "epochs": len(rows),
-            "seconds": _whole(rows["seconds"].mean()),
-            "parameters": int(sizes[run]),
-            **{m: _whole(ended[run][m]) if run in ended else None for m in SHOWN},
-            "curves": curves(rows, pairs[run[1:3]]),
-        }
-        for run, rows in epochs.groupby(scores.RUN, sort=False)
-    ]
-
-
-def curves(rows: pd.DataFrame, kept: list[int]) -> dict[str, list]:
-    """metric -> values of one run at the kept epochs; what was measured but once is no curve."""
-    counts = rows[scores.METRICS].count()
-    measured = [m for m in scores.METRICS if counts[m] > 1 or counts[m] == len(rows)]
-    chosen = rows[rows["epoch"].isin(kept)]
-    return {metric: [_whole(value) for value in chosen[metric]] for metric in measured}
 
 
 def _label(architecture: str, seed: int | str) -> str:
@@ -211,9 +164,4 @@ def _label(architecture: str, seed: int | str) -> str:
 def _line(label: str, rows: pd.DataFrame) -> list:
     """[label, x, f, f'] of every GRAPH_STEP-th point and the last one."""
     chosen = sorted({*range(0, len(rows), GRAPH_STEP), len(rows) - 1})
-    return [label, *([_whole(v) for v in rows[c].iloc[chosen]] for c in ("x", "f", "df"))]
-
-
-def _whole(value: float) -> int | None:
-    """A number in units of UNIT; None for one that is not finite."""
-    return round(value / UNIT) if math.isfinite(value) else None
+    return [label, *([whole(v) for v in rows[c].iloc[chosen]] for c in ("x", "f", "df"))]

@@ -9,7 +9,7 @@ rule build_explore:
         learned=["<results>/learned_curves.csv"] if LEARNED else [],
         parts=expand("workflow/report/explore/{part}", part=EXPLORE_PARTS),
         base="config.yaml",
-        source=modules("explore", "learned", "scores", "summary", "shorthand", "crosschecks", "figures/style"),
+        source=modules("explore", "explore_runs", "learned", "scores", "summary", "shorthand", "crosschecks", "figures/style"),
     output:
         "<report>/explore.html",
         "report/explore.html",
