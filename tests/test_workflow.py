@@ -315,7 +315,7 @@ def test_figures_come_from_a_warm_process_and_are_the_same_without_it(done):
     targets = [f"figures/plain/{name}.pdf" for name in DRAWN]
     overlay, nowhere = {"pathvars": {"figures": "figures/plain"}}, str(done / "nowhere")
     said = done.ci("--cores", "1", *targets, overlay=overlay, XDG_RUNTIME_DIR=nowhere)
-    assert said.count("in a process of its own") == jobs(said)["total"]
+    assert said.count("in a process of its own") == sum(jobs(said).values()) > 3
     for file in [path for path in (done / "figures/plain").rglob("*") if path.is_file()]:
         warm = done / "figures/ci" / file.relative_to(done / "figures/plain")
         assert file.read_bytes() == warm.read_bytes()
