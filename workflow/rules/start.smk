@@ -1,5 +1,5 @@
 # How scripts are started: by the client of a process that has loaded what they need, or plainly.
-from snakemake.script import PythonScript
+from snakemake import script as scripts
 from snakemake.settings.types import DeploymentMethod
 
 GPUS = ["nvidiactl", "kfd", "dxg"]  # device nodes
@@ -46,5 +46,7 @@ def start_script(plainly):
     return execute_script
 
 
-if WARM:
+# no interface of Snakemake's: where it looks different, scripts are started plainly
+PythonScript = getattr(scripts, "PythonScript", None)
+if WARM and hasattr(PythonScript, "execute_script") and hasattr(PythonScript, "_execute_cmd"):
     PythonScript.execute_script = start_script(PythonScript.execute_script)
