@@ -87,10 +87,11 @@ LAYERS = [
 
 def test_a_run_leaves_its_layers_and_one_that_learned_its_activation_three_files_more():
     result = SimpleNamespace(history=HISTORY, layers=[], facts=DOCUMENT, learned=None)
+    facts = DOCUMENT | {"diverged_epoch": 3, "constant_epoch": None}
     assert records.files(run(), result) == {
-        "run": records.run_text(run(), DOCUMENT).encode(),
         "epochs": records.epochs_text(HISTORY).encode(),
         "layers": b"epoch,part,layer\n",
+        "run": records.run_text(run(), facts).encode(),
     }
     result.layers = LAYERS
     assert records.files(run(), result)["layers"] == (
@@ -99,7 +100,7 @@ def test_a_run_leaves_its_layers_and_one_that_learned_its_activation_three_files
     rows = {"graph": [{"x": 0.5, "f": 0.25}], "preactivations": [{"quantile": 0.0, "all": -1.5}]}
     result.learned = SimpleNamespace(saved=b"bytes", **rows)
     contents = records.files(run(), result)
-    assert list(contents) == ["run", "epochs", "layers", "activation", "graph", "preactivations"]
+    assert list(contents) == ["epochs", "layers", "activation", "graph", "preactivations", "run"]
     assert contents["activation"] == b"bytes" and contents["graph"] == b"x,f\n0.5,0.25\n"
     assert contents["preactivations"] == b"quantile,all\n0.0,-1.5\n"
 
@@ -132,7 +133,7 @@ def test_run_tables_have_a_row_a_run_and_carry_the_labels():
     runs = [run(seed=1), run(seed=0), run(activation="hill_0.25")]
     documents = [json.loads(records.run_text(r, DOCUMENT)) for r in runs]
     studies = {"hill_0.25": "second", "tent": "first", "relu": "third"}
-    frame = records.runs_frame(studies, documents)
+    frame = records.runs_frame(studies, documents, [records.epochs_text(HISTORY)] * 3)
     assert list(frame[["activation", "seed"]].itertuples(index=False, name=None)) == [
         ("tent", 1), ("tent", 0), ("hill_0.25", 0),
     ]  # fmt: skip
@@ -144,9 +145,9 @@ def test_run_tables_have_a_row_a_run_and_carry_the_labels():
 
 def test_epochs_of_all_runs_stand_under_one_another():
     documents = [json.loads(records.run_text(run(seed=s), DOCUMENT)) for s in (4, 2)]
-    runs = records.runs_frame({"tent": "handmade"}, documents)
     # as the rule reads them; the second one was not monitored: some of its columns are all empty
     texts = [records.epochs_text(history) for history in (HISTORY, UNMONITORED)]
+    runs = records.runs_frame({"tent": "handmade"}, documents, texts)
     frame = pd.read_csv(io.StringIO("".join(records.tidy(runs, texts))))
     names = ["study", "dataset", "architecture", "activation", "seed", "status"]
     assert list(frame) == [*names, *COLUMNS.split(",")]
@@ -198,7 +199,8 @@ def runs_of(*cells, status="ok"):
     """The runs table of (activation, seed) pairs."""
     made = [run(seed=seed, activation=activation) for activation, seed in cells]
     documents = [json.loads(records.run_text(r, {**DOCUMENT, "status": status})) for r in made]
-    return records.runs_frame(dict.fromkeys([r.activation for r in made], "banknotes"), documents)
+    studies = dict.fromkeys([r.activation for r in made], "banknotes")
+    return records.runs_frame(studies, documents, [records.epochs_text(UNMONITORED)] * len(made))
 
 
 def tracked(texts, runs):

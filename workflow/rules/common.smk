@@ -26,7 +26,13 @@ except ConfigError as error:
 SHORT = {name for name, entry in config["activations"].items() if "function" not in entry}
 config |= checked
 OWN = SHORT | {name for name, entry in config["activations"].items() if ACTIVATIONS[entry["function"]] == "own"}
-RUNS = grid.expand(config)
+PLANNED, MISSING = grid.expand(config), {}
+
+
+include: "partial.smk"
+
+
+RUNS = [run for run in PLANNED if run not in MISSING]
 PAIRS = grid.pairs(config)
 STUDIES = grid.cells(config)
 LEARNED = [run for run in RUNS if config["activations"][run.activation]["function"] in SHARED]
@@ -193,7 +199,7 @@ def get_learned_tables():
 
 def get_final_output():
     """What `snakemake` without a target makes."""
-    tables = ["runs", "epochs", "final_epoch", "claims"]
+    tables = ["runs", "epochs", "final_epoch", "claims", "missing"]
     datasets = sorted({run.dataset for run in RUNS})
     return [
         *(f"<results>/{name}.csv" for name in tables),
