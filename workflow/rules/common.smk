@@ -39,7 +39,7 @@ LEARNED = [run for run in RUNS if config["activations"][run.activation]["functio
 
 
 wildcard_constraints:
-    dataset="|".join(sorted({re.escape(run.dataset) for run in RUNS})),
+    dataset="|".join(sorted({re.escape(run.dataset) for run in PLANNED})),
     architecture="|".join(sorted({re.escape(run.architecture) for run in RUNS})),
     activation="|".join(sorted({re.escape(run.activation) for run in RUNS})),
     seed="[0-9]+",
