@@ -143,6 +143,61 @@ def test_run_tables_have_a_row_a_run_and_carry_the_labels():
     assert {*records.RUN_COLUMNS, *records.VERSIONS} <= set(frame)
 
 
+def of_epochs(*accuracies, **others):
+    """epochs.csv with these test accuracies; None is no test."""
+    rows = [
+        {"epoch": n, "train_loss": 0.5, "test_accuracy": accuracy} | others
+        for n, accuracy in enumerate(accuracies, 1)
+    ]
+    return records.rows_text(rows)
+
+
+ONE_CLASS = {"evaluation": [[0, 3], [0, 7]], "training": [[1, 2], [0, 7]]}  # 10 examples
+BOTH = {"evaluation": [[0, 3], [1, 6]]}
+
+
+@pytest.mark.parametrize(
+    ("confusion", "accuracies", "since"),
+    [
+        (ONE_CLASS, (0.7, 0.7), 1),
+        (ONE_CLASS, (0.7, 0.6, 0.3, 0.7), 3),  # of one class, then of the other
+        (ONE_CLASS, (None, None, 0.7, None), 3),  # the one that was restored
+        (ONE_CLASS, (0.7 + 1e-9, 7 / 10), 1),
+        (BOTH, (0.7, 0.7), None),
+    ],
+)
+def test_a_network_that_names_one_class_is_told_with_the_epoch(confusion, accuracies, since):
+    facts = {"status": "ok", "confusion": confusion}
+    found = records.failed_epochs(facts, of_epochs(*accuracies))
+    assert found == {"diverged_epoch": None, "constant_epoch": since}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_diverged_run_is_told_with_the_epoch_and_is_none_of_one_class(value):
+    facts = {"status": "diverged", "confusion": ONE_CLASS}
+    last = of_epochs(0.7).splitlines()[1].replace("1,", "2,").replace("0.5", str(value))
+    found = records.failed_epochs(facts, f"{of_epochs(0.7)}{last}\n")
+    assert found == {"diverged_epoch": 2, "constant_epoch": None}
+    restored = of_epochs(0.7, 0.7, 0.7).replace("2,0.5", f"2,{value}")  # not the last one
+    assert records.failed_epochs(facts, restored)["diverged_epoch"] == 2
+
+
+def test_failed_epochs_are_whole_numbers_or_empty_in_the_table():
+    facts = DOCUMENT | {"status": "ok", "confusion": ONE_CLASS}
+    documents = [json.loads(records.run_text(run(s), facts)) for s in (0, 1)]
+    texts = [of_epochs(0.7), of_epochs(0.7, 0.5)]
+    frame = records.runs_frame({"tent": "handmade"}, documents, texts)
+    written = frame[list(records.FAILED)].to_csv(index=False)
+    assert written == "diverged_epoch,constant_epoch\n,1\n,\n"
+
+
+def test_runs_that_saw_other_data_are_in_no_table():
+    documents = [DOCUMENT | {"data_sha256": sha256} for sha256 in ("ab", "ab", "cd")]
+    documents = [json.loads(records.run_text(run(s), d)) for s, d in enumerate(documents)]
+    with pytest.raises(ValueError, match="fashion_mnist.*ab by tent/0, cd by tent/2.*run again"):
+        records.runs_frame({"tent": "handmade"}, documents, [records.epochs_text(HISTORY)] * 3)
+
+
 def test_epochs_of_all_runs_stand_under_one_another():
     documents = [json.loads(records.run_text(run(seed=s), DOCUMENT)) for s in (4, 2)]
     # as the rule reads them; the second one was not monitored: some of its columns are all empty
