@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actgrid import provenance, records
@@ -226,6 +226,7 @@ def through_frames(runs, texts):
 NUMBERS = st.floats() | st.none()
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4), max_size=4))
 def test_joined_as_text_files_are_what_they_are_parsed_and_printed(runs):
     """Of runs with other columns in another order; without rows; NaN, infinite, tiny, missing."""

@@ -40,8 +40,8 @@ LEARNED = [run for run in RUNS if config["activations"][run.activation]["functio
 
 wildcard_constraints:
     dataset="|".join(sorted({re.escape(run.dataset) for run in PLANNED})),
-    architecture="|".join(sorted({re.escape(run.architecture) for run in RUNS})),
-    activation="|".join(sorted({re.escape(run.activation) for run in RUNS})),
+    architecture="|".join(sorted({re.escape(run.architecture) for run in PLANNED})),
+    activation="|".join(sorted({re.escape(run.activation) for run in PLANNED})),
     seed="[0-9]+",
 
 
@@ -213,7 +213,7 @@ def get_final_output():
 
 def get_drawn_activations():
     """Entries of the fixed functions that the grid trains, in the order of its studies."""
-    entries = {run.activation: config["activations"][run.activation] for run in RUNS}
+    entries = {run.activation: config["activations"][run.activation] for run in PLANNED}
     learned = ("learned", "transfer")
     return {
         name: get_shown(name)
