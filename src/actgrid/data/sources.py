@@ -30,7 +30,7 @@ def fetch(name, raw_dir, prepared_dir, log):
     """Get a data set and write the seven prepared files into prepared_dir; returns its meta.
 
     Files that the user put into raw_dir/<name, or RAW> come first; what another source gave is
-    kept there, unpacked, unless that folder is read-only. log is called with one line of text a step.
+    kept there, unpacked, unless that folder is read-only. log is called with one line a step.
     Raises FetchError: unknown name, no source served the data, disk full, folder not writable.
     """
     module = _module(name)
@@ -111,7 +111,8 @@ def _usable(folder, module):
 def read(folder, name, sha256):
     """Plain content of folder/name or folder/name.gz, whichever has the sha256.
 
-    sha256 None: that of folder/name.sha256 if there is such a file (see _notes), else any. Raises ValueError that says what is wrong with the file.
+    sha256 None: that of folder/name.sha256 if there is such a file (see _notes), else any.
+    Raises ValueError that says what is wrong with the file.
     """
     wrong, note = [], folder / f"{name}.sha256"
     if sha256 is None and note.is_file():
