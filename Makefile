@@ -7,11 +7,12 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 READY := $(VENV)/.ready
 AUDIT := $(VENV)-audit/bin/pip-audit
 
-.PHONY: help env demo paper test docs bench lint check doctor audit clean
+.PHONY: help env demo paper partial test docs bench lint check doctor audit clean
 
 help:
 	@echo "make demo   environment, real data, quick grid, report/report.pdf (minutes)"
 	@echo "make paper  the full grid: the same as 'snakemake --cores all' (days on a small machine)"
+	@echo "make partial [CONFIG=config/quick.yaml]: tables, figures and report of the runs that are there"
 	@echo "make test   all tests"
 	@echo "make env    the environment alone; then: source .venv/bin/activate"
 	@echo "make check  ACTIVATION=name [CONFIG=config/quick.yaml]: one activation's graph, numbers, cost"
@@ -39,6 +40,10 @@ demo: $(READY)
 paper: $(READY)
 	$(SNAKEMAKE)
 	@echo "The report: report/report.pdf (also .html, .md, .tex). Tables: results/. Figures: figures/."
+
+partial: $(READY)
+	$(SNAKEMAKE) --config partial=True $${CONFIG:+--configfile "$$CONFIG"}
+	@echo "The report: report/report.pdf. The runs that are missing: missing.csv beside the tables."
 
 test: $(READY)
 	$(BIN)/python -m pytest

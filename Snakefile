@@ -18,7 +18,11 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/own.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/start.smk"
-include: "workflow/rules/train.smk"
+if not config.get("partial"):
+
+    include: "workflow/rules/train.smk"
+
+
 include: "workflow/rules/results.smk"
 include: "workflow/rules/learned.smk"
 include: "workflow/rules/trained.smk"

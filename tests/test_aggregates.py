@@ -194,6 +194,5 @@ def test_all_tables_of_two_thousand_runs_take_seconds():
     comparison.overall(scored, cells, "relu", rng)
     aggregates.rankings(scored, CHANCE, "relu", rng)
     aggregates.critical_pairs(scored, CHANCE, [f"a{number}" for number in range(1, 13)])
-    comparison.failures(epochs)
     assert time.perf_counter() - start < 15  # two seconds on an idle core
     assert len(scored) == 2000 and len(cells) == 395

@@ -198,18 +198,30 @@ def test_an_activation_that_only_failed():
     assert found["improvement"] == 0
 
 
+def as_runs(epochs):
+    """The columns of runs.csv that tell of failures."""
+    runs = epochs.groupby([*CELL, "seed"], sort=False).agg(
+        status=("status", "first"), end=("epoch", "max")
+    )
+    diverged = runs.pop("end").where(runs["status"] != "ok").astype("Int64")
+    constant = pd.Series(pd.NA, runs.index, "Int64")
+    return runs.assign(diverged_epoch=diverged, constant_epoch=constant).reset_index()
+
+
 def test_where_and_when_runs_failed():
     epochs = table(cell("elu", 0.5, None, None), cell("relu", 0.5), cell("selu", None))
     late = pd.DataFrame(
         [("s", "d", "net", "elu", 9, "diverged", epoch, 0.1, 0.1, NAN) for epoch in (1, 2, 3)],
         columns=COLUMNS,
     )
-    found = comparison.failures(pd.concat([epochs, late]))
-    columns = [*CELL, "failed", "runs", "first_epoch", "last_epoch"]
-    assert list(found) == columns
+    runs = as_runs(pd.concat([epochs, late]))
+    runs.loc[runs["activation"] == "relu", "constant_epoch"] = 2
+    found = comparison.failures(runs)
+    assert list(found) == comparison.FAILURES
     assert found.to_numpy().tolist() == [
-        ["s", "d", "net", "elu", 3, 4, 1, 3],
-        ["s", "d", "net", "selu", 1, 1, 1, 1],
+        ["s", "d", "net", "elu", "diverged", 3, 4, 1, 3],
+        ["s", "d", "net", "selu", "diverged", 1, 1, 1, 1],
+        ["s", "d", "net", "relu", "constant", 1, 1, 2, 2],
     ]
 
 
@@ -221,8 +233,8 @@ def test_nothing_to_compare_leaves_the_headers(cells):
     assert list(found) == comparison.DIFFERENCES and found.empty
     over = comparison.overall(runs, found, "relu", np.random.default_rng(0))
     assert list(over) == comparison.COMPARISON and over.empty
-    failed = comparison.failures(epochs)
-    assert list(failed) == [*CELL, "failed", "runs", "first_epoch", "last_epoch"] and failed.empty
+    failed = comparison.failures(as_runs(epochs))
+    assert list(failed) == comparison.FAILURES and failed.empty
 
 
 def test_one_cell_of_one_seed():
@@ -238,6 +250,6 @@ def test_no_function_changes_what_it_is_given():
     runs = comparison.scored(epochs)
     kept, found = runs.copy(), comparison.cell_differences(runs, "relu")
     comparison.overall(runs, found, "relu", np.random.default_rng(0))
-    comparison.failures(epochs)
+    comparison.failures(as_runs(epochs))
     pd.testing.assert_frame_equal(epochs, before)
     pd.testing.assert_frame_equal(runs, kept)

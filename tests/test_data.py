@@ -754,7 +754,7 @@ def forest(monkeypatch, tmp_path):
     monkeypatch.setattr(covertype, "FILES", known)
     monkeypatch.setattr(covertype, "SOURCES", ())
     monkeypatch.setattr(covertype, "arrays", partial(covertype.arrays, held_out=TINY_HELD_OUT))
-    raw, prepared = tmp_path / "raw", tmp_path / "prepared"
+    raw, prepared = tmp_path / "raw", tmp_path / "prepared/covertype"
     fetch = partial(sources.fetch, "covertype", raw, prepared, lambda line: None)
     return SimpleNamespace(
         patch=monkeypatch, content=content, fetch=fetch, raw=raw / "covertype", prepared=prepared
@@ -868,10 +868,12 @@ def test_covertype_from_an_offline_openml_cache(monkeypatch, tmp_path, openml_ho
     table = pd.DataFrame(x, columns=list(covertype.FEATURES))
     table.assign(**{"class": np.where(y, "2", "1")}).to_parquet(folder / "dataset_44121.pq")
     monkeypatch.setattr(covertype, "SOURCES", covertype.SOURCES[:1])
-    meta = sources.fetch("covertype", tmp_path / "raw", tmp_path / "prepared", lambda line: None)
+    meta = sources.fetch(
+        "covertype", tmp_path / "raw", tmp_path / "prepared/covertype", lambda line: None
+    )
     assert meta["source"] == "OpenML data set 44121" and meta["sample_seed"] is None
     assert meta["sizes"] == {"train": 466_602, "valid": 50_000, "test": 50_000}
-    data = load(tmp_path / "prepared")
+    data = load(tmp_path / "prepared/covertype")
     drawn = np.random.Generator(np.random.PCG64(covertype.SPLIT_SEED)).permutation(len(y))
     assert np.array_equal(data.test_y, 1 - y[drawn[:50_000]])
     assert np.allclose(data.test_x * meta["sd"] + meta["mean"], x[drawn[:50_000]], atol=1e-3)
@@ -934,8 +936,10 @@ def test_pip_that_finds_no_package_says_so(tmp_path, package):
 
 
 def test_banknote_from_the_committed_file(tmp_path):
-    meta = sources.fetch("banknote", tmp_path / "raw", tmp_path / "prepared", lambda line: None)
-    data = load(tmp_path / "prepared")
+    meta = sources.fetch(
+        "banknote", tmp_path / "raw", tmp_path / "prepared/banknote", lambda line: None
+    )
+    data = load(tmp_path / "prepared/banknote")
     assert meta["source"] == f"files in {ROOT / 'resources'}"
     assert data.train_x.shape == (1097, 4) and data.test_x.shape == (275, 4)
     assert data.valid_x.shape == (0, 4) and data.valid_y.shape == (0,)

@@ -114,6 +114,15 @@ def test_slope_one_trains_bit_for_bit_as_relu(images, architecture):
     assert without_seconds(relu) == without_seconds(slope)
 
 
+def test_a_restored_epoch_that_cannot_be_tested_is_no_good_run():
+    data = table()
+    data.test_x[0] = np.inf
+    restored = run(data, {"function": "relu"}, **BINARY | {"architecture": "mlp_48_24"})
+    assert restored.facts["status"] == "diverged"
+    tested = [epoch for epoch in restored.history if epoch.test_loss is not None]
+    assert [epoch.diverged for epoch in tested] == [True]
+
+
 def test_a_diverged_run_is_finished_and_recorded(images):
     result = run(images, {"function": "relu"}, learning_rate=1e20, epochs=5)
     assert result.facts["status"] == "diverged" and result.history[-1].diverged

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actgrid import provenance, records
@@ -87,10 +87,11 @@ LAYERS = [
 
 def test_a_run_leaves_its_layers_and_one_that_learned_its_activation_three_files_more():
     result = SimpleNamespace(history=HISTORY, layers=[], facts=DOCUMENT, learned=None)
+    facts = DOCUMENT | {"diverged_epoch": 3, "constant_epoch": None}
     assert records.files(run(), result) == {
-        "run": records.run_text(run(), DOCUMENT).encode(),
         "epochs": records.epochs_text(HISTORY).encode(),
         "layers": b"epoch,part,layer\n",
+        "run": records.run_text(run(), facts).encode(),
     }
     result.layers = LAYERS
     assert records.files(run(), result)["layers"] == (
@@ -99,7 +100,7 @@ def test_a_run_leaves_its_layers_and_one_that_learned_its_activation_three_files
     rows = {"graph": [{"x": 0.5, "f": 0.25}], "preactivations": [{"quantile": 0.0, "all": -1.5}]}
     result.learned = SimpleNamespace(saved=b"bytes", **rows)
     contents = records.files(run(), result)
-    assert list(contents) == ["run", "epochs", "layers", "activation", "graph", "preactivations"]
+    assert list(contents) == ["epochs", "layers", "activation", "graph", "preactivations", "run"]
     assert contents["activation"] == b"bytes" and contents["graph"] == b"x,f\n0.5,0.25\n"
     assert contents["preactivations"] == b"quantile,all\n0.0,-1.5\n"
 
@@ -132,7 +133,7 @@ def test_run_tables_have_a_row_a_run_and_carry_the_labels():
     runs = [run(seed=1), run(seed=0), run(activation="hill_0.25")]
     documents = [json.loads(records.run_text(r, DOCUMENT)) for r in runs]
     studies = {"hill_0.25": "second", "tent": "first", "relu": "third"}
-    frame = records.runs_frame(studies, documents)
+    frame = records.runs_frame(studies, documents, [records.epochs_text(HISTORY)] * 3)
     assert list(frame[["activation", "seed"]].itertuples(index=False, name=None)) == [
         ("tent", 1), ("tent", 0), ("hill_0.25", 0),
     ]  # fmt: skip
@@ -142,11 +143,66 @@ def test_run_tables_have_a_row_a_run_and_carry_the_labels():
     assert {*records.RUN_COLUMNS, *records.VERSIONS} <= set(frame)
 
 
+def of_epochs(*accuracies, **others):
+    """epochs.csv with these test accuracies; None is no test."""
+    rows = [
+        {"epoch": n, "train_loss": 0.5, "test_accuracy": accuracy} | others
+        for n, accuracy in enumerate(accuracies, 1)
+    ]
+    return records.rows_text(rows)
+
+
+ONE_CLASS = {"evaluation": [[0, 3], [0, 7]], "training": [[1, 2], [0, 7]]}  # 10 examples
+BOTH = {"evaluation": [[0, 3], [1, 6]]}
+
+
+@pytest.mark.parametrize(
+    ("confusion", "accuracies", "since"),
+    [
+        (ONE_CLASS, (0.7, 0.7), 1),
+        (ONE_CLASS, (0.7, 0.6, 0.3, 0.7), 3),  # of one class, then of the other
+        (ONE_CLASS, (None, None, 0.7, None), 3),  # the one that was restored
+        (ONE_CLASS, (0.7 + 1e-9, 7 / 10), 1),
+        (BOTH, (0.7, 0.7), None),
+    ],
+)
+def test_a_network_that_names_one_class_is_told_with_the_epoch(confusion, accuracies, since):
+    facts = {"status": "ok", "confusion": confusion}
+    found = records.failed_epochs(facts, of_epochs(*accuracies))
+    assert found == {"diverged_epoch": None, "constant_epoch": since}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_diverged_run_is_told_with_the_epoch_and_is_none_of_one_class(value):
+    facts = {"status": "diverged", "confusion": ONE_CLASS}
+    last = of_epochs(0.7).splitlines()[1].replace("1,", "2,").replace("0.5", str(value))
+    found = records.failed_epochs(facts, f"{of_epochs(0.7)}{last}\n")
+    assert found == {"diverged_epoch": 2, "constant_epoch": None}
+    restored = of_epochs(0.7, 0.7, 0.7).replace("2,0.5", f"2,{value}")  # not the last one
+    assert records.failed_epochs(facts, restored)["diverged_epoch"] == 2
+
+
+def test_failed_epochs_are_whole_numbers_or_empty_in_the_table():
+    facts = DOCUMENT | {"status": "ok", "confusion": ONE_CLASS}
+    documents = [json.loads(records.run_text(run(s), facts)) for s in (0, 1)]
+    texts = [of_epochs(0.7), of_epochs(0.7, 0.5)]
+    frame = records.runs_frame({"tent": "handmade"}, documents, texts)
+    written = frame[list(records.FAILED)].to_csv(index=False)
+    assert written == "diverged_epoch,constant_epoch\n,1\n,\n"
+
+
+def test_runs_that_saw_other_data_are_in_no_table():
+    documents = [DOCUMENT | {"data_sha256": sha256} for sha256 in ("ab", "ab", "cd")]
+    documents = [json.loads(records.run_text(run(s), d)) for s, d in enumerate(documents)]
+    with pytest.raises(ValueError, match="fashion_mnist.*ab by tent/0, cd by tent/2.*run again"):
+        records.runs_frame({"tent": "handmade"}, documents, [records.epochs_text(HISTORY)] * 3)
+
+
 def test_epochs_of_all_runs_stand_under_one_another():
     documents = [json.loads(records.run_text(run(seed=s), DOCUMENT)) for s in (4, 2)]
-    runs = records.runs_frame({"tent": "handmade"}, documents)
     # as the rule reads them; the second one was not monitored: some of its columns are all empty
     texts = [records.epochs_text(history) for history in (HISTORY, UNMONITORED)]
+    runs = records.runs_frame({"tent": "handmade"}, documents, texts)
     frame = pd.read_csv(io.StringIO("".join(records.tidy(runs, texts))))
     names = ["study", "dataset", "architecture", "activation", "seed", "status"]
     assert list(frame) == [*names, *COLUMNS.split(",")]
@@ -170,6 +226,7 @@ def through_frames(runs, texts):
 NUMBERS = st.floats() | st.none()
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4), max_size=4))
 def test_joined_as_text_files_are_what_they_are_parsed_and_printed(runs):
     """Of runs with other columns in another order; without rows; NaN, infinite, tiny, missing."""
@@ -198,7 +255,8 @@ def runs_of(*cells, status="ok"):
     """The runs table of (activation, seed) pairs."""
     made = [run(seed=seed, activation=activation) for activation, seed in cells]
     documents = [json.loads(records.run_text(r, {**DOCUMENT, "status": status})) for r in made]
-    return records.runs_frame(dict.fromkeys([r.activation for r in made], "banknotes"), documents)
+    studies = dict.fromkeys([r.activation for r in made], "banknotes")
+    return records.runs_frame(studies, documents, [records.epochs_text(UNMONITORED)] * len(made))
 
 
 def tracked(texts, runs):

@@ -73,18 +73,19 @@ def results(config, failing=()):
         names = {k: getattr(run, k) for k in ("study", "dataset", "architecture", "activation")}
         status = "diverged" if (run.activation, run.seed) in failing else "ok"
         names |= {"seed": run.seed, "status": status}
+        failed = {"diverged_epoch": 2 if status != "ok" else None, "constant_epoch": None}
         facts = {"parameters": 1000 + index, "cpu_seconds": 36.0, "device": "cpu", "threads": 1}
         facts |= {"commit": "c0ffee", "clean": True, "processor": "P", "precision": "float32"}
         facts |= {"python": "3", "torch": "2", "numpy": "2", "data_sha256": "d" * 64}
         finished = START + datetime.timedelta(seconds=index)
-        runs.append(names | facts | {"finished": finished.isoformat()})
+        runs.append(names | facts | failed | {"finished": finished.isoformat()})
         monitored = config["studies"][run.study]["protocol"]["monitor"]
         for epoch in (1, 2):
             value = 0.5 + 0.1 * epoch + zlib.crc32(run.path.encode()) / 2**32 / 10
             epochs.append(
                 names | {"epoch": epoch, "seconds": 1.5} | figures(value, epoch, monitored)
             )
-    return pd.DataFrame(runs), pd.DataFrame(epochs)
+    return pd.DataFrame(runs).astype(dict.fromkeys(failed, "Int64")), pd.DataFrame(epochs)
 
 
 def figures(value, epoch, monitored):
@@ -160,7 +161,7 @@ def made_up_trials():
     return trials
 
 
-def compared_with_baseline(epochs):
+def compared_with_baseline(recorded, epochs):
     """The tables of all activations together, and the costs of none."""
     random, baseline = np.random.default_rng(0), "relu"
     runs = comparison.scored(epochs, FULL["comparison"]["leave_out"])
@@ -171,12 +172,22 @@ def compared_with_baseline(epochs):
         "comparison": comparison.overall(runs, cells, baseline, random),
         "rankings": aggregates.rankings(runs, chance, baseline, random),
         "critical_pairs": aggregates.critical_pairs(runs, chance, FULL["comparison"]["diagram"]),
-        "failures": comparison.failures(epochs),
+        "failures": comparison.failures(recorded),
         "cost": pd.DataFrame(columns=["activation"]),
     }
 
 
-def text(config, failing=(), compare=True, change=lambda epochs: epochs, document="supplement"):
+MISSING = pd.DataFrame(columns=["dataset", "architecture", "activation", "seed", "why", "log"])
+
+
+def text(
+    config,
+    failing=(),
+    compare=True,
+    change=lambda epochs: epochs,
+    document="supplement",
+    missing=MISSING,
+):
     """The Markdown of a document, and the tables that it was filled with."""
     runs, epochs = results(config, failing)
     epochs = change(epochs)
@@ -190,7 +201,8 @@ def text(config, failing=(), compare=True, change=lambda epochs: epochs, documen
         "agreement": agreement,
         "learned": learned_tables(config, epochs),
         "trials": {"small_conv_widths": widths, "learned_evaluation": made_up_trials()},
-        **compared_with_baseline(epochs),
+        **compared_with_baseline(runs, epochs),
+        "missing": missing,
     }
     tables = {**values, **(values["learned"] or {})}
     tables = {name: table for name, table in tables.items() if isinstance(table, pd.DataFrame)}
@@ -269,7 +281,7 @@ def test_hills_as_meant_stand_beside_those_as_published():
 
 def test_banner_says_what_was_cut_and_the_full_grid_has_none():
     config = small_config(epochs=2, train_examples=100)
-    cut = summary.cuts(config, FULL)
+    cut = summary.cuts(config, FULL, 16)
     assert cut == [
         "16 of 1964 runs",
         "2 of 14 architectures",
@@ -282,7 +294,7 @@ def test_banner_says_what_was_cut_and_the_full_grid_has_none():
     assert all(part in banner for part in cut) and "no evidence" in banner
     (banner,) = re.findall(r'^banner: "(.*)"$', text(small_config())[0], re.M)
     assert "no evidence" not in banner  # fewer runs by the same protocol are evidence
-    assert summary.cuts(FULL, FULL) == []
+    assert summary.cuts(FULL, FULL, 1964) == []
 
 
 def test_a_grid_without_published_figures_says_so():

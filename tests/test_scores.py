@@ -127,6 +127,26 @@ def test_columns_order_and_cells_that_failed(epochs):
     assert none[metrics].isna().all() and none["seconds_mean"] == 10
 
 
+def test_no_run_is_lost_without_being_counted(epochs):
+    """One that says "ok" and has no test figure is no good run; it is a failure."""
+    lost = epochs.copy()
+    lost.loc[(lost["activation"] == "tent") & (lost["seed"] == 1), ["test_loss"]] = NAN
+    table = scores.summarise(lost)
+    assert table[["n", "failures"]].to_numpy().tolist() == [[2, 1], [1, 1], [0, 2]]
+    runs = epochs.drop_duplicates(scores.RUN)
+    assert table[["n", "failures"]].to_numpy().sum() == len(runs)
+
+
+def test_runs_of_one_class_are_counted_and_stay_in_the_mean(epochs):
+    runs = epochs.drop_duplicates(scores.RUN)[scores.RUN]
+    runs = runs.assign(constant_epoch=pd.array([2, None, 1, *[None] * 4], dtype="Int64"))
+    final = scores.summarise(epochs)
+    table = scores.with_constant(final, runs)
+    assert list(table)[:7] == [*scores.CELL, "n", "failures", "constant"]
+    assert table["constant"].tolist() == [2, 0, 0]
+    pd.testing.assert_frame_equal(table.drop(columns="constant"), final)
+
+
 def test_order_kept_when_every_run_failed_or_architectures_alternate():
     bad = epochs_table(run("b", 0, [0.1], status="diverged"))
     assert scores.summarise(bad)[["n", "failures"]].to_numpy().tolist() == [[0, 1]]

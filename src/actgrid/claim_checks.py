@@ -47,7 +47,7 @@ TABLES = {
     + _with(INTERVAL, "valid_loss valid_accuracy train_accuracy"),
     "classification": f"{CELL} mode class n {_with(INTERVAL, 'precision recall f1 accuracy')}",
     "epochs": f"{CELL} seed status epoch {FIGURES} seconds",
-    "final_epoch": f"{CELL} n failures {_with(INTERVAL, FIGURES)} seconds_mean",
+    "final_epoch": f"{CELL} n failures constant {_with(INTERVAL, FIGURES)} seconds_mean",
     "flow_summary": f"{CELL} n failures {_with('mean low high', 'test_accuracy')} {FLOW} "
     + _with("low high", FLOW),
     "learned_published": f"base outer inner published n {_with(INTERVAL, 'ours')} difference",

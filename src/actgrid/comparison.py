@@ -24,6 +24,7 @@ COMPARISON = [
     *("mean_difference", "low", "high", "effect_size", "wins", "ties", "losses"),
     *("p", "smallest_p", "p_holm", "improvement", "improvement_low", "improvement_high"),
 ]
+FAILURES = [*CELL, "failure", "failed", "runs", "first_epoch", "last_epoch"]
 
 
 def scored(epochs: pd.DataFrame, leave_out: Sequence[str] = ()) -> pd.DataFrame:
@@ -86,16 +87,19 @@ def overall(
     return table.assign(p_holm=adjusted)[COMPARISON]
 
 
-def failures(epochs: pd.DataFrame) -> pd.DataFrame:
-    """A row per cell with diverged runs: failed of how many runs, and in which epochs.
+def failures(runs: pd.DataFrame) -> pd.DataFrame:
+    """A row per cell and failure: failed of how many runs, and in which epochs.
 
-    first_epoch, last_epoch: the earliest and the latest in which one of them diverged.
+    runs: of `records.runs_frame`. failure: "diverged", or "constant", which is one class for every
+    test example at the end. first_epoch, last_epoch: the earliest and the latest of a run's.
     """
-    runs = epochs.groupby(RUN, sort=False).agg(status=("status", "first"), end=("epoch", "max"))
-    groups = runs[runs["status"] != "ok"].groupby(CELL, sort=False)["end"]
-    table = groups.agg(failed="size", first_epoch="min", last_epoch="max")
-    table = table.join(runs.groupby(CELL).size().rename("runs"))
-    return table[["failed", "runs", "first_epoch", "last_epoch"]].reset_index()
+    every = runs.groupby(CELL, sort=False).size().rename("runs")
+    found = []
+    for failure in ("diverged", "constant"):
+        ends = runs.dropna(subset=f"{failure}_epoch").groupby(CELL, sort=False)[f"{failure}_epoch"]
+        table = ends.agg(failed="size", first_epoch="min", last_epoch="max")
+        found.append(table.assign(failure=failure).join(every).reset_index())
+    return pd.concat(found, ignore_index=True)[FAILURES]
 
 
 def _against(rows, yardstick):

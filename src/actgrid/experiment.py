@@ -69,7 +69,7 @@ def run_one(run, settings: dict, data, on_epoch=lambda epoch: None) -> Result:
     parts, model = parts_of(data, protocol, device), model.to(device)
     history, layers = _trained(run, model, modules, parts, protocol, settings, on_epoch)
     facts = {
-        "status": "diverged" if history[-1].diverged else "ok",
+        "status": "diverged" if any(epoch.diverged for epoch in history) else "ok",
         "parameters": architectures.parameter_count(model),
         "wall_seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,

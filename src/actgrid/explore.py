@@ -92,7 +92,7 @@ def header(runs: pd.DataFrame, config: dict, full: dict) -> dict:
         "full_runs": len(grid.expand(full)),
         "commits": sorted(map(str, runs["commit"].dropna().unique())),
         "newest": str(runs["finished"].max()) if len(runs) else "",
-        "cuts": summary.cuts(config, full),
+        "cuts": summary.cuts(config, full, len(runs)),
     }
 
 

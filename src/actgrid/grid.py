@@ -69,6 +69,27 @@ def settings(config: dict, study: str, activation: str) -> dict:
     }
 
 
+def without(config: dict, missing) -> dict:
+    """The config with its studies cut to what the other runs of the grid have.
+
+    A data set, architecture, activation or seed without a run is left out of its study's list, and
+    so is a study without a run; `expand` may still hold a missing run between others.
+    """
+    there: dict[str, list[Run]] = {}
+    for run in expand(config):
+        if run not in missing:
+            there.setdefault(run.study, []).append(run)
+    studies = {name: config["studies"][name] | _lists(runs) for name, runs in there.items()}
+    return config | {"studies": studies}
+
+
+def _lists(runs):
+    """The lists of a study that has these runs."""
+    names = {"datasets": "dataset", "architectures": "architecture"}
+    names |= {"activations": "activation", "seeds": "seed"}
+    return {key: list(dict.fromkeys(getattr(run, of) for run in runs)) for key, of in names.items()}
+
+
 def cells(config: dict) -> dict[tuple[str, str, str], str]:
     """(dataset, architecture, activation) -> the one study that it belongs to."""
     return {(run.dataset, run.architecture, run.activation): run.study for run in expand(config)}

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -22,20 +23,50 @@ RUN_COLUMNS = (
     "finished",
 )
 NAMES = ["study", "dataset", "architecture", "activation", "seed", "status"]
+FAILED = ("diverged_epoch", "constant_epoch")
 VERSIONS = ("python", "torch", "numpy")
 
 
 def files(run, result) -> dict[str, bytes]:
-    """Contents of the files that a run leaves: run, epochs, layers and, of one that learned its
-    activation, activation (for torch.load), graph and preactivations."""
-    texts = {"run": run_text(run, result.facts), "epochs": epochs_text(result.history)}
+    """Contents of the files that a run leaves: epochs, layers and, of one that learned its
+    activation, activation (for torch.load), graph and preactivations; last run, which vouches for
+    the others."""
+    texts = {"epochs": epochs_text(result.history)}
     texts["layers"] = rows_text(result.layers, ("epoch", "part", "layer"))
     contents = {name: text.encode() for name, text in texts.items()}
     if result.learned:
         contents["activation"] = result.learned.saved
         for name in ("graph", "preactivations"):
             contents[name] = rows_text(getattr(result.learned, name)).encode()
-    return contents
+    failed = failed_epochs(result.facts, texts["epochs"])
+    return contents | {"run": run_text(run, result.facts | failed).encode()}
+
+
+def failed_epochs(facts: dict, epochs: str) -> dict:
+    """FAILED of a run.json document and its epochs.csv: when the run went wrong, None for not.
+
+    diverged_epoch: a figure became NaN or infinite. constant_epoch: the first tested one since
+    which the network takes every test example for the same class.
+    """
+    rows = list(csv.DictReader(io.StringIO(epochs)))
+    if facts["status"] != "ok":
+        bad = [row for row in rows if {"nan", "inf", "-inf"} & set(row.values())]
+        return dict(zip(FAILED, (int((bad or rows)[-1]["epoch"]), None), strict=True))
+    return dict(zip(FAILED, (None, _constant_since(facts["confusion"], rows)), strict=True))
+
+
+def _constant_since(confusion, rows):
+    """Whether, the confusion at the end says; when, test accuracies equal to a class's share."""
+    counts = confusion["evaluation"]
+    if sum(map(any, zip(*counts, strict=True))) != 1:
+        return None
+    shares, since = [sum(row) / sum(map(sum, counts)) for row in counts], None
+    for row in filter(lambda row: row["test_accuracy"], reversed(rows)):
+        accuracy = float(row["test_accuracy"])
+        if not any(math.isclose(accuracy, share, rel_tol=1e-6) for share in shares):
+            break
+        since = int(row["epoch"])
+    return since
 
 
 def confusion_text(document: dict) -> str:
@@ -74,21 +105,39 @@ def run_text(run, facts: dict) -> str:
     return re.sub(r"\[\n[\d\s,.e+-]*\]", lambda numbers: " ".join(numbers[0].split()), text)
 
 
-def runs_frame(studies: dict[str, str], documents: list[dict]):
-    """The runs table (a row per run) of run.json documents; studies: activation -> study."""
+def runs_frame(studies: dict[str, str], documents: list[dict], epochs: Sequence[str]):
+    """The runs table (a row per run) of run.json documents and the texts of their epochs.csv.
+
+    studies: activation -> study. Raises ValueError where the runs saw data of different content.
+    """
     import pandas as pd
 
+    _require_one_content(documents)
     rows = [
         {
             "study": studies[d["activation"]],
             **{key: d[key] for key in ("dataset", "architecture", "activation", "seed")},
             **{key: d[key] for key in RUN_COLUMNS},
+            **failed_epochs(d, text),
             **{key: d["versions"][key] for key in VERSIONS},
             "precision": d["settings"]["protocol"]["precision"],
         }
-        for d in documents
+        for d, text in zip(documents, epochs, strict=True)
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype(dict.fromkeys(FAILED, "Int64"))
+
+
+def _require_one_content(documents):
+    """Raise ValueError naming a run of each content where data_sha256 is not the same for all."""
+    first = {}
+    for d in documents:
+        first.setdefault(d["data_sha256"], f"{d['activation']}/{d['seed']}")
+    if len(first) > 1:
+        seen = ", ".join(f"{sha256} by {run}" for sha256, run in first.items())
+        raise ValueError(
+            f"the runs saw different content under the name {documents[0]['dataset']} "
+            f"(data_sha256: {seen}). Remove the run.json of those with the wrong one, run again."
+        )
 
 
 def tidy(runs, texts: Sequence[str]) -> Iterator[str]:

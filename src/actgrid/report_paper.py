@@ -94,13 +94,14 @@ def rankings_table(rankings: pd.DataFrame) -> str:
 
 
 def failures_table(failures: pd.DataFrame) -> str:
-    """Cells with runs that diverged: how many of how many, and when."""
+    """Cells with runs that failed: how, how many of how many, and when."""
     return of_rows(
         failures,
         ("Data set", "l", "dataset"),
         ("Network", "l", "architecture"),
         ("Activation", "l", "activation"),
-        ("Failed", "r", lambda row: f"{row['failed']} of {row['runs']}"),
+        ("Failure", "l", "failure"),
+        ("Runs", "r", lambda row: f"{row['failed']} of {row['runs']}"),
         ("In epochs", "r", _epochs),
     )
 
@@ -110,7 +111,31 @@ def _epochs(row):
     return first if first == last else f"{first} to {last}"
 
 
+def holes_in(runs: pd.DataFrame, missing: pd.DataFrame) -> str:
+    """One sentence on the runs that are missing; empty where none is."""
+    if missing.empty:
+        return ""
+    count = f"{len(missing):,} of {len(runs) + len(missing):,} runs"
+    return f"Incomplete: {count} are missing (`missing.csv`). "
+
+
+def missing_table(missing: pd.DataFrame) -> str:
+    """How many runs of which network are missing, and why."""
+    keys = ["dataset", "architecture", "why"]
+    counts = missing.groupby(keys, sort=False).agg(
+        runs=("seed", "size"), activations=("activation", "nunique")
+    )
+    return of_rows(
+        counts.reset_index(),
+        ("Data set", "l", "dataset"),
+        ("Network", "l", "architecture"),
+        ("Runs", "r", "runs"),
+        ("Activations", "r", "activations"),
+        ("Why", "l", "why"),
+    )
+
+
 TABLES = (
     *(works_table, protocols_table, comparison_table),
-    *(rankings_table, failures_table),
+    *(rankings_table, failures_table, holes_in, missing_table),
 )

@@ -46,18 +46,25 @@ def summarise(epochs: pd.DataFrame) -> pd.DataFrame:
 
     Per metric: `_mean`, `_sd` (n - 1 in the denominator), `_low` and `_high` (95 % t interval of
     the mean over seeds); all but the mean are empty for n < 2. `n` counts the runs averaged,
-    `failures` the runs that diverged; a cell without a good run keeps its row. `seconds_mean`:
-    seconds per epoch, over all epochs of all runs of the cell, diverged ones too.
+    `failures` all others: those that diverged; a cell without a good run keeps its row.
+    `seconds_mean`: seconds per epoch, over all epochs of all runs of the cell, diverged ones too.
     """
     final = final_rows(epochs)
     final = final.assign(**final)  # each column by itself: the last bit of a mean hangs on that
     cells = epochs.groupby(CELL, sort=False)["seconds"].mean().rename("seconds_mean")
-    diverged = epochs[epochs["status"] != "ok"].groupby(CELL)["seed"].nunique().rename("failures")
-    table = pd.concat([intervals(final, CELL, METRICS), diverged], axis=1)
-    table = table.reindex(cells.index).assign(seconds_mean=cells)
+    table = intervals(final, CELL, METRICS).reindex(cells.index).assign(seconds_mean=cells)
+    table["n"] = table["n"].fillna(0).astype(int)
+    table["failures"] = epochs.groupby(CELL)["seed"].nunique() - table["n"]
     counts = ["n", "failures"]
-    table[counts] = table[counts].fillna(0).astype(int)
     return table[[*counts, *_interval_columns(), "seconds_mean"]].reset_index()
+
+
+def with_constant(final: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """`summarise` with the column `constant` after `failures`: how many of the n runs averaged end
+    with one class for every test example; runs: of `records.runs_frame`."""
+    constant = runs.groupby(CELL)["constant_epoch"].count().rename("constant")
+    table = final.join(constant, on=CELL)
+    return table[[*CELL, "n", "failures", "constant", *final.columns[len(CELL) + 2 :]]]
 
 
 def epoch_means(epochs: pd.DataFrame) -> pd.DataFrame:

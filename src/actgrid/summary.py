@@ -158,10 +158,13 @@ def _size(rows):
     return parameters, rows["activation"].nunique(), rows["seed"].nunique()
 
 
-def cuts(config: dict, full: dict) -> list[str]:
-    """What this grid leaves out or changes against the full one, in words; empty for none."""
+def cuts(config: dict, full: dict, count: int) -> list[str]:
+    """What this grid leaves out or changes against the full one, in words; empty for none.
+
+    count: how many of its runs there are.
+    """
     runs, all_runs = grid.expand(config), grid.expand(full)
-    counts = [f"{len(runs)} of {len(all_runs)} runs"] if len(runs) != len(all_runs) else []
+    counts = [f"{count} of {len(all_runs)} runs"] if count != len(all_runs) else []
     for what in ("architecture", "activation", "seed"):
         some, every = ({getattr(run, what) for run in group} for group in (runs, all_runs))
         if some != every:

@@ -18,6 +18,7 @@ SUMMARY = {
     "activation": ("activation", "plain"),
     "runs": ("n", "plain"),
     "diverged runs": ("failures", "plain"),
+    "runs of one class": ("constant", "plain"),
     "test accuracy": ("test_accuracy_mean", "percent"),
     "95 % interval from": ("test_accuracy_low", "percent"),
     "to": ("test_accuracy_high", "percent"),
@@ -49,7 +50,7 @@ def workbook(epochs: pd.DataFrame, final: pd.DataFrame, dataset: str) -> bytes:
 
     summary: the final epoch of every cell, the best mean test accuracy of each architecture bold.
     A sheet: activation, epoch, and means over the good runs of accuracies, losses and seconds.
-    final: as `scores.summarise(epochs)`. The same frames give the same bytes. Raises ValueError for
+    final: as `scores.with_constant`. The same frames give the same bytes. Raises ValueError for
     a data set without rows.
     """
     final = final[final["dataset"] == dataset]

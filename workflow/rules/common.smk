@@ -26,16 +26,22 @@ except ConfigError as error:
 SHORT = {name for name, entry in config["activations"].items() if "function" not in entry}
 config |= checked
 OWN = SHORT | {name for name, entry in config["activations"].items() if ACTIVATIONS[entry["function"]] == "own"}
-RUNS = grid.expand(config)
+PLANNED, MISSING = grid.expand(config), {}
+
+
+include: "partial.smk"
+
+
+RUNS = [run for run in PLANNED if run not in MISSING]
 PAIRS = grid.pairs(config)
 STUDIES = grid.cells(config)
 LEARNED = [run for run in RUNS if config["activations"][run.activation]["function"] in SHARED]
 
 
 wildcard_constraints:
-    dataset="|".join(sorted({re.escape(run.dataset) for run in RUNS})),
-    architecture="|".join(sorted({re.escape(run.architecture) for run in RUNS})),
-    activation="|".join(sorted({re.escape(run.activation) for run in RUNS})),
+    dataset="|".join(sorted({re.escape(run.dataset) for run in PLANNED})),
+    architecture="|".join(sorted({re.escape(run.architecture) for run in PLANNED})),
+    activation="|".join(sorted({re.escape(run.activation) for run in PLANNED})),
     seed="[0-9]+",
 
 
@@ -193,7 +199,7 @@ def get_learned_tables():
 
 def get_final_output():
     """What `snakemake` without a target makes."""
-    tables = ["runs", "epochs", "final_epoch", "claims"]
+    tables = ["runs", "epochs", "final_epoch", "claims", "missing"]
     datasets = sorted({run.dataset for run in RUNS})
     return [
         *(f"<results>/{name}.csv" for name in tables),
@@ -207,7 +213,7 @@ def get_final_output():
 
 def get_drawn_activations():
     """Entries of the fixed functions that the grid trains, in the order of its studies."""
-    entries = {run.activation: config["activations"][run.activation] for run in RUNS}
+    entries = {run.activation: config["activations"][run.activation] for run in PLANNED}
     learned = ("learned", "transfer")
     return {
         name: get_shown(name)

@@ -2,6 +2,7 @@
 rule compare_activations:
     input:
         epochs="<results>/epochs.csv",
+        runs="<results>/runs.csv",
         source=modules("comparison", "aggregates", "inference", "scores"),
     output:
         cells="<results>/cell_differences.csv",

@@ -1,7 +1,7 @@
 # From tables and figures to the report, its supplement, and the copies of both in report/.
 REPORT_FORMATS = ["md", "tex", "pdf", "html"]
 LAYOUT = ["xref.lua", "template.tex", "template.typ", "template.html"]
-REPORT_TABLES = ["runs", "final_epoch", "claims", "cost", "comparison", "cell_differences", "rankings", "critical_pairs", "failures"]
+REPORT_TABLES = ["runs", "final_epoch", "claims", "cost", "comparison", "cell_differences", "rankings", "critical_pairs", "failures", "missing"]
 REPORT_TABLES += ["reproduction", "agreement"] if get_published("customactfuncs") else []
 TEMPLATES = {  # of a document, its own first
     "report": ["report", "numbers", "claims", "comparison", "explained"],

@@ -9,12 +9,13 @@ from actgrid import records, scores
 
 given, out = snakemake.input, snakemake.output
 documents = [json.loads(Path(file).read_text()) for file in given.runs]
-runs = records.runs_frame(snakemake.params.studies, documents)
+texts = {name: [Path(file).read_text() for file in given[name]] for name in ("epochs", "layers")}
+runs = records.runs_frame(snakemake.params.studies, documents, texts["epochs"])
 runs.to_csv(out.runs, index=False)
-for name in ("epochs", "layers"):
-    texts = [Path(file).read_text() for file in given[name]]
+for name in texts:
     with open(out[name], "w") as file:
-        file.writelines(records.tidy(runs, texts))
+        file.writelines(records.tidy(runs, texts[name]))
 with open(out.confusion, "w") as file:
     file.writelines(records.tidy(runs, list(map(records.confusion_text, documents))))
-scores.summarise(pd.read_csv(out.epochs)).to_csv(out.final, index=False)
+final = scores.summarise(pd.read_csv(out.epochs))
+scores.with_constant(final, runs).to_csv(out.final, index=False)

@@ -51,7 +51,8 @@ def load(folder):
     """Read a prepared folder (six .npy files and meta.json) and verify its content.
 
     Files that have not been written to since they were last read here are not read again.
-    Raises ValueError when a file is missing, cut short, or not what meta.json says.
+    Raises ValueError when a file is missing, cut short, or not what meta.json says, or when the
+    folder has the name of another data set.
     """
     folder = Path(folder)
     try:
@@ -61,6 +62,8 @@ def load(folder):
         found = _verified(folder, arrays)
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         raise _unusable(folder, f"{type(error).__name__}: {error}") from error
+    if name != folder.resolve().name:
+        raise _unusable(folder, f"it holds the data set {name!r}")
     if found != expected:
         raise _unusable(folder, f"the arrays have sha256 {found}, meta.json says {expected}")
     return Dataset(name=name, **arrays, classes=classes, sha256=found)

@@ -22,6 +22,7 @@ from actgrid.data import https, idx, pickles
 
 NO_SPACE = 28  # exit status when the disk is full
 CONNECT_SECONDS = 6  # where a library sets no limit of its own
+SLOW_SECONDS, SLOW_BYTES = 60, 60_000  # a server that gives less in that time is given up
 _received = [0]  # bytes
 
 
@@ -142,6 +143,19 @@ def show_progress(parent, every=0.5):
                 file.write(".")
 
 
+def give_up_slow():
+    """End the process when bytes dribble, fewer than SLOW_BYTES in SLOW_SECONDS, and no work is
+    done; a server that sends none is the parent's affair."""
+    while True:
+        before, used = _received[0], time.process_time()
+        time.sleep(SLOW_SECONDS)
+        idle = time.process_time() < used + SLOW_SECONDS / 10
+        if idle and before < _received[0] < before + SLOW_BYTES:
+            rate = (_received[0] - before) / SLOW_SECONDS
+            print(f"\nError: {rate:.0f} bytes a second, too slow", file=sys.stderr, flush=True)
+            os._exit(1)
+
+
 def main(origin, *arguments):
     """Run one origin in the current folder; the exit status for the parent."""
     socket.setdefaulttimeout(CONNECT_SECONDS)
@@ -149,6 +163,7 @@ def main(origin, *arguments):
     for kind in (socket.socket, ssl.SSLSocket):
         count_received(kind)
     threading.Thread(target=show_progress, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=give_up_slow, daemon=True).start()
     try:
         {
             "torchvision": torchvision, "openml_images": openml_images,

@@ -1,6 +1,7 @@
 """Run a program in a folder of its own, and kill it when it makes no progress."""
 
 import contextlib
+import ctypes
 import errno
 import os
 import re
@@ -12,6 +13,10 @@ from pathlib import Path
 
 from actgrid.data import child
 
+LARGEST = 2 * 10**9  # bytes in a work folder; the largest data set takes a tenth
+LONGEST = 1800  # seconds that a source may take, however steady its progress
+PRCTL, PR_SET_PDEATHSIG = getattr(ctypes.CDLL(None), "prctl", lambda *_: 0), 1  # Linux only
+
 
 class SourceError(Exception):
     """This source cannot serve the data; the next one is to be tried."""
@@ -20,13 +25,15 @@ class SourceError(Exception):
 def run(command, work, stall, **environment):
     """Run a command in the folder, with some variables of the environment changed; its output.
 
-    Raises SourceError when it fails, or when nothing in the folder grows for `stall` seconds.
+    Raises SourceError when it fails, when nothing in the folder grows for `stall` seconds, or when
+    it takes LONGEST or fills more than LARGEST.
     """
     output = work / "output.txt"
     with open(output, "wb") as file:
         process = subprocess.Popen(
             command, cwd=work, env=_environment(work) | environment, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+            preexec_fn=_end_with_parent,
         )  # fmt: skip
     try:
         _wait(process, work, stall)
@@ -41,13 +48,23 @@ def run(command, work, stall, **environment):
 
 
 def _wait(process, work, stall):
-    size, since = -1, time.monotonic()
+    size, start = -1, time.monotonic()
+    since = start
     while process.poll() is None:
         if (now := _size(work)) != size:
             size, since = now, time.monotonic()
         if time.monotonic() - since > stall:
             raise SourceError(f"no progress for {stall} s, stopped")
+        if time.monotonic() - start > LONGEST:
+            raise SourceError(f"not done after {LONGEST} s, stopped")
+        if size > LARGEST:
+            raise SourceError(f"more than {LARGEST:,} bytes, stopped")
         time.sleep(0.1)
+
+
+def _end_with_parent():
+    """In the new process: die when this one is killed, which cannot clean up then."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _size(folder):

@@ -30,7 +30,7 @@ def fetch(name, raw_dir, prepared_dir, log):
     """Get a data set and write the seven prepared files into prepared_dir; returns its meta.
 
     Files that the user put into raw_dir/<name, or RAW> come first; what another source gave is
-    kept there, unpacked. log is called with one line of text a step.
+    kept there, unpacked, unless that folder is read-only. log is called with one line a step.
     Raises FetchError: unknown name, no source served the data, disk full, folder not writable.
     """
     module = _module(name)
@@ -52,7 +52,7 @@ def _fetch(name, module, raw, prepared, log):
     for label, origin in _candidates(module, raw):
         log(f"{name}: trying {label}")
         try:
-            files, arrays, facts = _from(origin, module, raw, log)
+            files, arrays, facts = _from(origin, module, raw, prepared, log)
         except SourceError as error:
             log(f"{name}: {label}: {error}")
             failures.append(f"{label}: {error}")
@@ -77,15 +77,15 @@ def _candidates(module, raw):
         yield label.format(*arguments), lambda work, f=function, a=arguments: f(work, *a)
 
 
-def _from(origin, module, raw, log):
+def _from(origin, module, raw, prepared, log):
     """Verified files (name -> sha256) of one origin, arrays, further facts; keeps the files."""
-    part = raw / ".part"
+    part = (raw if os.access(raw, os.W_OK) else prepared) / ".part"
     shutil.rmtree(part, ignore_errors=True)
     try:
         folder = origin(part)
         contents, (arrays, facts) = _usable(folder, module)
         if folder != raw:
-            _keep(contents, raw, log)
+            _keep(contents | _notes(contents, module), raw, log)
     except (ValueError, OSError) as error:
         if disk_full(error):
             raise
@@ -109,11 +109,14 @@ def _usable(folder, module):
 
 
 def read(folder, name, sha256):
-    """Plain content of folder/name or folder/name.gz, whichever has the sha256 (None: any).
+    """Plain content of folder/name or folder/name.gz, whichever has the sha256.
 
+    sha256 None: that of folder/name.sha256 if there is such a file (see _notes), else any.
     Raises ValueError that says what is wrong with the file.
     """
-    wrong = []
+    wrong, note = [], folder / f"{name}.sha256"
+    if sha256 is None and note.is_file():
+        sha256 = note.read_text().partition(" ")[0]
     for path in (folder / name, folder / f"{name}.gz"):
         if not path.is_file():
             continue
@@ -129,8 +132,21 @@ def read(folder, name, sha256):
     raise ValueError("; ".join(wrong) or f"{name} (or {name}.gz) is missing")
 
 
+def _notes(contents, module):
+    """NAME.sha256 for each file that the module knows by its structure only.
+
+    As fetched it came over https; by its note a later change of a single number is noticed.
+    """
+    known = {name for files in module.FILES for name, sha256 in files.items() if sha256}
+    digests = {name: hashlib.sha256(contents[name]).hexdigest() for name in contents.keys() - known}
+    return {f"{name}.sha256": f"{digest}  {name}\n".encode() for name, digest in digests.items()}
+
+
 def _keep(contents, raw, log):
     """Put verified files where the next fetch looks first; never over a file of the user."""
+    if not os.access(raw, os.W_OK):
+        log(f"{raw}: read-only, nothing is kept there")
+        return
     part = raw / ".part" / "keep"
     part.mkdir(parents=True)
     for name, content in contents.items():

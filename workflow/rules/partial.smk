@@ -1,0 +1,39 @@
+# Tables, figures and report of the runs that are there, with `partial: true`; nothing is trained.
+def why_missing(run):
+    """What keeps a run out, in words; empty for one that has ended with the settings of this grid."""
+    folder = Path(config["pathvars"]["results"]) / "runs" / run.path
+    names = ["epochs.csv", "layers.csv"]
+    names += ["activation.pt", "graph.csv", "preactivations.csv"] if is_learned(run) else []
+    try:
+        document = json.loads((folder / "run.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return "no result"
+    if not all((folder / name).exists() for name in names):
+        return "no result"
+    settings = json.loads(json.dumps(grid.settings(config, run.study, run.activation)))
+    return "" if document["settings"] == settings else "made with other settings"
+
+
+def is_learned(run):
+    """Whether a run learns its activation."""
+    return config["activations"][run.activation]["function"] in SHARED
+
+
+if config.get("partial"):
+    MISSING |= {run: why for run in PLANNED if (why := why_missing(run))}
+    if len(MISSING) == len(PLANNED):
+        sys.exit(f"partial = true: no run of the grid is there yet below {config['pathvars']['results']}/runs.")
+    config |= grid.without(config, MISSING)
+
+
+rule list_missing:
+    output:
+        "<results>/missing.csv",
+    params:
+        runs=[[*run.path.split("/"), why, f"logs/{config['pathvars']['results']}/{run.path}.log"] for run, why in MISSING.items()],
+    log:
+        "logs/<results>/list_missing.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/list_missing.py"
