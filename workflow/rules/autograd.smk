@@ -42,8 +42,8 @@ rule draw_log:
 
 rule draw_seen:
     input:
-        data=ancient(expand("data/prepared/mnist_float_bytes/{array}", array=ARRAYS)),
-        plain=ancient(expand("data/prepared/mnist/{array}", array=ARRAYS)),
+        data=ancient("data/prepared/mnist_float_bytes/meta.json"),
+        plain=ancient("data/prepared/mnist/meta.json"),
         source=modules("figures/seen", "figures/style"),
     output:
         "<figures>/autograd/seen.pdf",

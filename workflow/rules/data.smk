@@ -1,12 +1,12 @@
 # From the first source that serves a data set to its prepared, verified arrays.
-ARRAYS = ["train_x.npy", "train_y.npy", "valid_x.npy", "valid_y.npy", "test_x.npy", "test_y.npy", "meta.json"]
 
 
 # By shell: and not by script:, so that no date of a script makes the data old. A plan in which the
 # data are fetched again, though they are there, leaves out all that holds them for ancient.
 rule fetch_data:
     output:
-        expand("data/prepared/{{dataset}}/{array}", array=ARRAYS),
+        expand("data/prepared/{{dataset}}/{part}_{what}.npy", part=["train", "valid", "test"], what=["x", "y"]),
+        meta="data/prepared/{dataset}/meta.json",
     params:
         raw="data/raw",
     log:
@@ -15,4 +15,4 @@ rule fetch_data:
         "../../environment.yml"
     shell:
         '"$ACTGRID_PYTHON" -P workflow/scripts/fetch_data.py'
-        " {wildcards.dataset:q} {params.raw:q} {output[0]:q} {log:q}"
+        " {wildcards.dataset:q} {params.raw:q} {output.meta:q} {log:q}"

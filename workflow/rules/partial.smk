@@ -11,7 +11,8 @@ def why_missing(run):
     if not all((folder / name).exists() for name in names):
         return "no result"
     settings = json.loads(json.dumps(grid.settings(config, run.study, run.activation)))
-    return "" if document["settings"] == settings else "made with other settings"
+    made = {key: value for key, value in document["settings"].items() if key != "source"}
+    return "" if made == settings else "made with other settings"
 
 
 def is_learned(run):
@@ -24,16 +25,3 @@ if config.get("partial"):
     if len(MISSING) == len(PLANNED):
         sys.exit(f"partial = true: no run of the grid is there yet below {config['pathvars']['results']}/runs.")
     config |= grid.without(config, MISSING)
-
-
-rule list_missing:
-    output:
-        "<results>/missing.csv",
-    params:
-        runs=[[*run.path.split("/"), why, f"logs/{config['pathvars']['results']}/{run.path}.log"] for run, why in MISSING.items()],
-    log:
-        "logs/<results>/list_missing.log",
-    conda:
-        "../../environment.yml"
-    script:
-        "../scripts/list_missing.py"

@@ -68,3 +68,16 @@ rule compare_published:
         "../../environment.yml"
     script:
         "../scripts/compare_published.py"
+
+
+rule list_missing:
+    output:
+        "<results>/missing.csv",
+    params:
+        runs=get_missing(),
+    log:
+        "logs/<results>/list_missing.log",
+    conda:
+        "../../environment.yml"
+    script:
+        "../scripts/list_missing.py"

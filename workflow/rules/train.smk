@@ -2,14 +2,6 @@
 RUN = "{dataset}/{architecture}/{activation}/{seed}"
 
 
-def one_of(names):
-    """A regular expression for one of these names, or for nothing."""
-    return "|".join(sorted(map(re.escape, names))) or "(?!)"
-
-
-IS_LEARNED = one_of({run.activation for run in LEARNED})
-
-
 rule train_run:
     input:
         data=ancient("data/prepared/{dataset}/meta.json"),  # verified by content; no younger copy matters
@@ -56,4 +48,4 @@ use rule train_run as train_learned with:
         graph=f"<results>/runs/{RUN}/graph.csv",
         preactivations=f"<results>/runs/{RUN}/preactivations.csv",
     wildcard_constraints:
-        activation=IS_LEARNED,
+        activation=one_of({run.activation for run in LEARNED}),

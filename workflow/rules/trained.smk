@@ -1,7 +1,7 @@
 # Trained activations on small tables: what the networks get right, and where parameters go.
 rule fit_logistic:
     input:
-        data=ancient(rules.fetch_data.output),
+        data=ancient("data/prepared/{dataset}/meta.json"),
         source=modules("classification", "scores"),
     output:
         "<results>/{dataset}/logistic_regression.csv",

@@ -7,7 +7,7 @@ import numpy as np
 
 from actgrid.figures import seen, style
 
-plain, fed = (Path(files[0]).parent for files in (snakemake.input.plain, snakemake.input.data))
+plain, fed = (Path(meta).parent for meta in (snakemake.input.plain, snakemake.input.data))
 meta, given = (json.loads((folder / "meta.json").read_text()) for folder in (plain, fed))
 images = np.load(plain / "train_x.npy", mmap_mode="r")[: snakemake.params.digits, 0]
 levels = seen.levels(given["mean"], given["sd"])

@@ -4,5 +4,5 @@ from pathlib import Path
 
 from actgrid import classification, data
 
-counts = classification.logistic_regression(data.load(Path(snakemake.input.data[0]).parent))
+counts = classification.logistic_regression(data.load(Path(snakemake.input.data).parent))
 counts.to_csv(snakemake.output[0], index=False)
