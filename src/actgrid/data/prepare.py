@@ -13,8 +13,9 @@ from actgrid.data import ARRAYS
 def write(folder, arrays, meta):
     """Write the six arrays, one .npy file each, and meta.json into the folder.
 
-    Everything is written under .part first, then renamed, meta.json last: without it no folder is
-    accepted. Raises OSError, with ENOSPC as its errno when the disk is full.
+    Everything is written under .part first, then renamed, meta.json last: arrays of one set beside
+    the meta.json of another, or none, are not accepted, those of the same set are. Raises OSError,
+    with ENOSPC as its errno when the disk is full.
     """
     part = folder / ".part"
     shutil.rmtree(part, ignore_errors=True)
@@ -23,7 +24,6 @@ def write(folder, arrays, meta):
         for key in ARRAYS:
             (part / f"{key}.npy").write_bytes(npy_bytes(arrays[key]))
         (part / "meta.json").write_text(json.dumps(meta, indent=2) + "\n")
-        (folder / "meta.json").unlink(missing_ok=True)
         for name in (*(f"{key}.npy" for key in ARRAYS), "meta.json"):
             os.replace(part / name, folder / name)
     finally:
