@@ -654,10 +654,10 @@ STUB = """
 import sys, runpy
 from actgrid.data import fashion_mnist, origins, process
 fashion_mnist.SOURCES = (("only",),)
-commands = dict(fail=["sh", "-c", "echo no network; exit 1"], hang=["sleep", "60"])
+command = dict(fail=["sh", "-c", "echo no network; exit 1"], hang=["sleep", "60"])[sys.argv[1]]
 def origin(work):
     work.mkdir()
-    process.run(commands[sys.argv[1]], work, 50)
+    process.run(command, work, 50)
 origins.ORIGINS["only"] = (origin, "the only source")
 sys.argv = [sys.argv[2], "fashion_mnist", "raw", "prepared/fashion_mnist/train_x.npy", "log.txt"]
 runpy.run_path(sys.argv[0])
