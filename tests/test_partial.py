@@ -21,8 +21,12 @@ TABLES = [f"results/ci/{name}.csv" for name in ("missing", "runs", "final_epoch"
 
 @pytest.fixture(scope="module")
 def faked(tmp_path_factory, tracked):
-    """A checkout with made-up files of all runs of the ci grid, and none else."""
+    """A checkout with made-up files of all runs of the ci grid and, to plan with, data."""
     checkout = copied(tmp_path_factory.mktemp("faked"), tracked)
+    for dataset in {run.dataset for run in RUNS} - {"banknote"}:
+        meta = checkout / f"data/prepared/{dataset}/meta.json"
+        meta.parent.mkdir(parents=True)
+        meta.write_text("{}")
     subprocess.run(
         [sys.executable, "benchmarks/fake_results.py", "config/ci.yaml"], cwd=checkout.folder,
         env={"PYTHONPATH": str(checkout / "src")}, check=True, capture_output=True,
