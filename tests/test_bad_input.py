@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 import subprocess
 import sys
@@ -357,7 +358,8 @@ def test_make_check_reads_the_config_before_anything_else_does(checkout, tmp_pat
     command = ["make", "check", f"BIN={tmp_path}", f"READY={tmp_path / 'ready'}"]
     done = subprocess.run(
         [*command, "ACTIVATION=relu", "CONFIG=mine.yaml"],
-        cwd=checkout.folder, capture_output=True, text=True,
+        cwd=checkout.folder, env=os.environ | {"PYTHONPATH": str(checkout / "src")},
+        capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode and "mine.yaml not usable:\n  line 1: byte 0xf6" in done.stderr
     assert "Traceback" not in done.stderr

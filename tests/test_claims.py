@@ -590,7 +590,7 @@ def test_what_a_claim_needs_is_planned_in_the_full_grid(name):
 
 
 def test_every_table_of_a_claim_is_an_input_of_the_rule():
-    rules = [(ROOT / f"workflow/rules/{name}.smk").read_text() for name in ("common", "claims")]
+    rules = [(ROOT / f"workflow/rules/{name}.smk").read_text() for name in ("targets", "claims")]
     lists = r"def get_work_tables\(.*?\n\n\n|^CLAIM_TABLES = .*?^\]"
     given = "".join(re.findall(lists, "\n".join(rules), re.S | re.M))
     entries = [entry for one in CLAIMS.values() for entry in entries_of(one)]

@@ -260,7 +260,7 @@ WRONG_NAMES = [
     (
         "zzz",
         1,
-        "(top level): unknown key 'zzz'. Allowed: grid, pathvars, device, cuda_graphs, studies",
+        "(top level): unknown key 'zzz'. Allowed: grid, pathvars, partial, device, cuda_graphs",
     ),
     (f"{STUDY} seed", [0], "studies.handmade: unknown key 'seed'; did you mean 'seeds'?"),
     (f"{PROTOCOL} epoch", 5, "protocol: unknown key 'epoch'; did you mean 'epochs'? Allowed: opt"),

@@ -301,7 +301,7 @@ def names(path):
 
 def test_ones_own_are_checked_then_trained_and_shown_like_any_other(checkout):
     said = asked(checkout, TABLE, GRAPHS, **MINE)
-    assert jobs(said)["check_activation"] == 3 and jobs(said)["train_run"] == 4
+    assert jobs(said)["check_activation"] == jobs(said)["train_after"] == 3
     assert set(names(checkout / TABLE)) == {"relu", *MINE} < set(names(checkout / GRAPHS))
     settings = json.loads((checkout / f"{RUNS}/my_gate/0/run.json").read_text())["settings"]
     assert settings["activation"]["expression"] == GATE["formula"]
@@ -325,7 +325,7 @@ def test_only_what_depends_on_a_change_is_trained_again(checkout):
 def planned(checkout, **entries):
     """The activations whose runs a dry run would train."""
     said = asked(checkout, TABLE, flag="--dry-run", **entries)
-    blocks = said.split("rule train_run:")[1:]
+    blocks = said.split("rule train_after:")[1:]
     return {block.partition("activation=")[2].partition(",")[0] for block in blocks}
 
 

@@ -40,6 +40,7 @@ include: "partial.smk"
 RUNS = [run for run in PLANNED if run not in MISSING]
 PAIRS = grid.pairs(config)
 STUDIES = grid.cells(config)
+AFTER = OWN | {name for name, entry in config["activations"].items() if entry["function"] == "transfer"}
 LEARNED = [run for run in RUNS if config["activations"][run.activation]["function"] in SHARED]
 
 
@@ -102,10 +103,11 @@ def get_settings(dataset, architecture, activation):
     return json.dumps(settings | {"source": source})
 
 
-def get_saved(wildcards):
-    """The saved activation that a run takes over from another run, if it does."""
-    entry = config["activations"][wildcards.activation]
-    return [f"<results>/runs/{entry['source']}/activation.pt"] if entry["function"] == "transfer" else []
+def get_made_before(wildcards):
+    """The check of one's own activation, or the saved activation that a run takes over."""
+    if wildcards.activation in OWN:
+        return "<results>/checks/{activation}.json"
+    return grid.entry_of(config, wildcards.activation)["source"]
 
 
 def get_runs(name):

@@ -10,7 +10,7 @@ rule train_run:
         run=f"<results>/runs/{RUN}/run.json",
         layers=f"<results>/runs/{RUN}/layers.csv",
     wildcard_constraints:
-        activation=one_of({run.activation for run in RUNS} - {run.activation for run in LEARNED} - OWN),
+        activation=one_of({run.activation for run in RUNS} - {run.activation for run in LEARNED} - AFTER),
     params:
         settings=lambda wildcards: get_settings(wildcards.dataset, wildcards.architecture, wildcards.activation),
     log:
@@ -26,20 +26,17 @@ rule train_run:
         " {params.settings:q} {threads} {input.data:q} {log:q} {output:q}"
 
 
-# One's own activation is looked at before anything is trained with it.
-use rule train_run as train_own with:
+# A run with one's own activation, which is looked at before, or with one that another run learned.
+use rule train_run as train_after with:
     input:
         data=ancient("data/prepared/{dataset}/meta.json"),
-        checked="<results>/checks/{activation}.json",
+        before=get_made_before,
     wildcard_constraints:
-        activation=one_of(OWN),
+        activation=one_of(AFTER),
 
 
 # A run that learns its activation leaves that as well, for its figures and for other networks.
 use rule train_run as train_learned with:
-    input:
-        data=ancient("data/prepared/{dataset}/meta.json"),
-        saved=get_saved,
     output:
         epochs=f"<results>/runs/{RUN}/epochs.csv",
         run=f"<results>/runs/{RUN}/run.json",
