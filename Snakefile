@@ -36,6 +36,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/explore.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/ending.smk"
+include: "workflow/rules/cluster.smk"
 
 
 rule all:
