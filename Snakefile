@@ -35,6 +35,8 @@ include: "workflow/rules/cost.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/explore.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/ending.smk"
+include: "workflow/rules/cluster.smk"
 
 
 rule all:

@@ -246,6 +246,14 @@ def test_a_variant_of_a_rule_changes_its_files_only_not_what_it_runs_and_depends
         assert before in known and keys <= {"input", "output", "wildcard_constraints"}
 
 
+def test_the_cluster_profile_says_what_every_training_rule_needs():
+    profile = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
+    named = {*dict(rules()), *(name for name, *_ in variants())}
+    wanted = {name for name in named if name.startswith("train_")}
+    assert wanted | {"measure_cost"} == set(profile["set-resources"]) and wanted >= {"train_run"}
+    assert all({"mem_mb", "runtime"} <= set(profile["set-resources"][name]) for name in wanted)
+
+
 def test_every_rule_is_looked_at():
     named = re.findall(
         r"^rule (\w+)|^use rule \w+ as (\w+)",
@@ -346,7 +354,8 @@ def test_what_is_imported_is_a_direct_dependency_and_the_other_way_round():
     modules = {"yaml": "pyyaml", "pypandoc": "pypandoc-binary", "odf": "odfpy",
                "sklearn": "scikit-learn"}  # fmt: skip
     standard = __import__("sys").stdlib_module_names
-    shipped = imports_of(PACKAGE) | imports_of(ROOT / "workflow") | {"snakemake"}
+    shipped = imports_of(PACKAGE) | imports_of(ROOT / "workflow")
+    shipped |= {"snakemake", "snakemake-executor-plugin-slurm"}  # which the profile `slurm` names
     shipped = {modules.get(name, name) for name in shipped - standard}
     assert shipped == {canonicalize_name(r.name) for r in DIRECT}
 

@@ -177,15 +177,21 @@ PREPARED = {  # data set -> its module, its six arrays and facts for meta.json
 }
 
 
-@pytest.fixture(scope="session")
-def checkout(tmp_path_factory, tracked):
-    """The project with prepared data."""
-    checkout = copied(tmp_path_factory.mktemp("checkout"), tracked)
-    for name, (module, make) in PREPARED.items():
+def prepared(checkout, *names):
+    """Writes the prepared data sets of those names."""
+    for name in names:
+        module, make = PREPARED[name]
         arrays, facts = make()
         meta = {"name": name, "classes": list(module.CLASSES), "source": "made up"} | facts
         meta["sha256"] = data.fingerprint(arrays)
         prepare.write(checkout / f"data/prepared/{name}", arrays, meta)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory, tracked):
+    """The project with prepared data."""
+    checkout = copied(tmp_path_factory.mktemp("checkout"), tracked)
+    prepared(checkout, *PREPARED)
     return checkout
 
 
@@ -430,9 +436,10 @@ def test_a_run_that_cannot_start_is_one_message_and_leaves_nothing(done, alone):
     path = f"results/alone/runs/{SOURCE}/activation.pt"
     assert f"{path} holds no learned activation" in said
     assert not (done / run).exists() or not os.listdir(done / run)
-    assert (
-        "holds no learned activation" in (done / f"logs/{run.replace('/runs', '')}.log").read_text()
-    )
+    log = f"logs/{run.replace('/runs', '')}.log"
+    assert "holds no learned activation" in (done / log).read_text()
+    end = said.partition("Failed: 1 jobs; not run: 0 others.")[2]
+    assert f"  train_run {run.partition('runs/')[2]}\n    {log}\n" in end
 
 
 def test_seeds_differ_and_slope_one_is_relu(done):

@@ -36,7 +36,7 @@ rule measure_cost:
         device=config["device"],
     log:
         "logs/<results>/measure_cost.log",
-    threads: workflow.cores  # it takes one; the others stay idle, so that nothing disturbs it
+    threads: lambda wildcards: workflow.cores  # it takes one; the others stay idle, so that nothing disturbs it
     conda:
         "../../environment.yml"
     script:
