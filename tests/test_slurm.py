@@ -227,13 +227,13 @@ def test_a_killed_snakemake_leaves_jobs_that_are_not_run_twice(killed):
 def test_what_failed_for_good_is_named_at_the_end_with_its_logs(faulty):
     end = faulty.said.partition("Failed: ")[2].splitlines()
     assert re.fullmatch(r"1 jobs; not run: \d+ others. The failed ones and their logs:", end[0])
-    assert end[1] == "  train_own fashion_mnist/small/broken/0"
+    assert end[1] == "  train_after fashion_mnist/small/broken/0"
     own, slurms = (faulty / line.strip() for line in end[2:4])
     assert "broken on purpose" in own.read_text()
-    assert "Error in rule train_own" in slurms.read_text()
+    assert "Error in rule train_after" in slurms.read_text()
     assert slurms.name == f"{faulty.slurm.jobs('_broken_')[1]['JobId']}.log"
     assert set(faulty.between) == RUNS - {f"{CELL}/broken/0"}
-    kept = {path.parent.name for path in (faulty / "logs/slurm/rule_train_own").rglob("*.log")}
+    kept = {path.parent.name for path in (faulty / "logs/slurm/rule_train_after").rglob("*.log")}
     wrong = ("broken", "flaky", "held", "slow")
     assert kept == {f"fashion_mnist_small_{name}_0" for name in wrong}
 
@@ -255,7 +255,7 @@ def test_every_run_is_as_many_jobs_as_its_faults_make(finished, slurm):
         assert states == [*twice.get(run.split("/")[2], []), "COMPLETED"], run
     assert job_of(slurm, "lost")["Restarts"] == "1"
     rules = {re.match("rule_([a-z]+_[a-z]+)", job["Comment"])[1] for job in slurm.jobs()}
-    assert rules == {"train_run", "train_own", "measure_cost"}  # the others run beside Snakemake
+    assert rules == {"train_run", "train_after", "measure_cost"}  # the others run beside Snakemake
 
 
 def test_jobs_ask_for_what_the_profile_says(finished, slurm):
