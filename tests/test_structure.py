@@ -94,6 +94,8 @@ def test_packages_of_parts_import_only_themselves_and_the_registry():
         "tables": {"scores"},
         "devices": set(),
         "steps": {"devices", "metrics"},
+        "whole": set(),
+        "checkpoint": {"whole"},
         "training": {"protocol", "metrics", "optimizers", "steps"},
         "diagnostics": {"training"},
         "experiment": {
@@ -154,7 +156,7 @@ def test_a_function_or_builder_stands_alone_so_that_its_own_file_is_all_it_depen
 
 TRAINING = {
     *("training", "metrics", "optimizers", "diagnostics", "experiment", "provenance"),
-    *("cost", "kernels", "devices", "steps"),
+    *("cost", "kernels", "devices", "steps", "checkpoint"),
 }
 
 
@@ -182,7 +184,7 @@ def test_rules_import_the_grid_the_config_and_registries_only(path):
     text = "\n".join(line.strip() for line in lines)
     checks = {"config", "config_file", "claim_checks"}
     assert ours(text) <= {"grid", *checks, "activations", "architectures", "data"}
-    standard = {"functools", "hashlib", "json", "os", "pathlib", "re", "sys"}
+    standard = {"fcntl", "functools", "hashlib", "json", "os", "pathlib", "re", "sys"}
     assert foreign(text) <= standard | {"snakemake"}
 
 
@@ -207,6 +209,7 @@ def calls(path):
 def test_only_data_rendering_and_the_saving_of_figures_write_files():
     free = {name for name in MODULES if layer(name) == "data"} | {"rendering", "figures/style"}
     free |= {"warm/client", "warm/server"}  # a socket's folder, a lock, pipes; no results
+    free |= {"whole", "checkpoint"}  # temporary names, renamed; a run's state, which is no result
     for name in MODULES.keys() - free:
         assert not {*WRITERS, "open", "open to write"} & set(calls(MODULES[name])), name
 
@@ -218,7 +221,7 @@ def test_only_the_child_process_of_data_prints():
 # --- what a rule depends on ---------------------------------------------------------------------
 
 # what these say stands in a run's record or changes no number of it
-RECORDS = {"actgrid", "registry", "grid", "records", "provenance", *REGISTRIES}
+RECORDS = {"actgrid", "registry", "grid", "records", "provenance", "whole", *REGISTRIES}
 
 
 def rules():

@@ -33,12 +33,23 @@ def prepare(device: torch.device) -> None:
     torch.backends.cudnn.allow_tf32 = False  # by default its convolutions keep 10 bits of 23
 
 
+def generators(device: torch.device) -> dict[str, torch.Generator]:
+    """torch's own generators, which dropout draws from: the CPU's and, by its name, the GPU's."""
+    own = {"generator": torch.default_generator}
+    if device.type == "cuda":
+        own["cuda generator"] = torch.cuda.default_generators[device.index]
+    return own
+
+
 @contextlib.contextmanager
 def memory_explained():
-    """Within it a GPU that is out of memory is a ValueError that says what helps."""
+    """Within it a GPU or a machine that is out of memory is a ValueError that says what helps."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            help_ = "fewer runs beside each other (--cores), or smaller batches"
+            raise ValueError(f"there is no memory left; what helps: {help_}") from error
         if not out_of_memory(error):
             raise
         help_ = "fewer runs beside each other (gpu_slots), nothing else on it, or smaller batches"

@@ -40,6 +40,14 @@ class Layers:
             self.rows.append({"epoch": epoch, "part": part, "layer": layer} | values)
         self.seconds += time.perf_counter() - start
 
+    def state_dict(self):
+        """All rows so far, and their seconds."""
+        return {"rows": self.rows, "seconds": self.seconds}
+
+    def load_state_dict(self, state):
+        """Go on from a state."""
+        self.rows, self.seconds = state["rows"], state["seconds"]
+
     def _probed(self):
         self.model.eval()
         inside = {inner for module in self.modules for inner in module.modules()}

@@ -4,7 +4,6 @@ import copy
 import ctypes
 import hashlib
 import io
-import time
 import warnings
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ from actgrid.activations.graph import graph
 from actgrid.architectures.initialisation import initialise
 from actgrid.diagnostics import PROBE, Layers, preactivations
 from actgrid.protocol import Protocol
-from actgrid.provenance import provenance
+from actgrid.provenance import Watch, provenance
 from actgrid.training import Epoch, Parts, Tensors, confusion, train
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -51,28 +50,31 @@ class Learned:
 
 
 @devices.memory_explained()
-def run_one(run, settings: dict, data, on_epoch=lambda epoch: None) -> Result:
+def run_one(run, settings: dict, data, on_epoch=lambda epoch: None, kept=None) -> Result:
     """Train the cell `run`.
 
     `settings` (grid.settings) holds the slices of the config that belong to this run: `activation`
     (function and constants), `protocol`, `device`, `cuda_graphs` and `diagnostics`. `data` is a
     prepared data set (data.load). The same run gives the same history on the same machine, whatever
     runs beside it: initialisation, order and dropout have seeds of their own, drawn from the run's
-    seed.
+    seed. With a `kept` checkpoint.Checkpoint it goes on where it was cut off, with the same
+    history; the seconds of its processes up to their last checkpoints are added.
     Raises ValueError for constants or a precision that do not fit, a device that is not there, and
     one whose memory is full.
     """
-    wall, cpu = time.perf_counter(), time.process_time()
+    watch = Watch()
     protocol, device = Protocol(**settings["protocol"]), devices.choose(settings["device"])
     devices.prepare(device)
     model, modules = network(run, settings["activation"], data, protocol)
     parts, model = parts_of(data, protocol, device), model.to(device)
-    history, layers = _trained(run, model, modules, parts, protocol, settings, on_epoch)
+    if kept:
+        kept.about = _about(run, settings, data, device)
+        kept.parts = {"watch": watch, **devices.generators(device)}
+    history, layers = _trained(run, model, modules, parts, protocol, settings, on_epoch, kept)
     facts = {
         "status": "diverged" if any(epoch.diverged for epoch in history) else "ok",
         "parameters": architectures.parameter_count(model),
-        "wall_seconds": time.perf_counter() - wall,
-        "cpu_seconds": time.process_time() - cpu,
+        **watch.state_dict(),
         "diagnostics_seconds": layers.seconds,
         "confusion": _confusions(run, model, parts.test, len(data.classes)),
         "settings": settings,
@@ -84,7 +86,19 @@ def run_one(run, settings: dict, data, on_epoch=lambda epoch: None) -> Result:
     return Result(history, layers.rows, facts, learned)
 
 
-def _trained(run, model, modules, parts, protocol, settings, on_epoch):
+def _about(run, settings, data, device):
+    """What numbers depend on beside the network as initialised; see Checkpoint."""
+    return {
+        "run": [run.architecture, run.seed],
+        "settings": settings,
+        "data": data.sha256,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "device": device.type,
+    }
+
+
+def _trained(run, model, modules, parts, protocol, settings, on_epoch, kept):
     """The history of the training, and the rows on the layers taken on the way."""
     probe = parts.training.first(PROBE) if settings["diagnostics"] else None
     layers = Layers(model, modules, probe, protocol.loss)
@@ -95,8 +109,10 @@ def _trained(run, model, modules, parts, protocol, settings, on_epoch):
         on_epoch(epoch)
 
     torch.manual_seed(derived_seed(run.seed, "dropout"))  # nn.Dropout takes no generator
-    order = generator(run.seed, "order")
-    return train(model, parts, protocol, order, after, settings["cuda_graphs"]), layers
+    order, graphs = generator(run.seed, "order"), settings["cuda_graphs"]
+    if kept:
+        kept.parts["layers"] = layers
+    return train(model, parts, protocol, order, after, graphs, kept), layers
 
 
 def _confusions(run, model, test, classes):

@@ -22,6 +22,15 @@ class SGD:
         for parameter in self.parameters:
             parameter.grad = None
 
+    def state_dict(self):
+        """What lasts from step to step."""
+        return {"velocity": self.velocity}
+
+    def load_state_dict(self, state):
+        """Go on from a state; before the first step."""
+        pairs = zip(state["velocity"], self.parameters, strict=True)
+        self.velocity = [v if v is None else v.to(p.device) for v, p in pairs]
+
     @torch.no_grad()
     def step(self):
         """One update of every parameter that has a gradient."""
@@ -60,6 +69,17 @@ class Adam:
         """Let nothing that changes from step to step be a number of the host's."""
         device = self.parameters[0].device
         self.steps = torch.full((), self.steps, dtype=torch.float64, device=device)
+
+    def state_dict(self):
+        """What lasts from step to step."""
+        return {"mean": self.mean, "square": self.square, "steps": int(self.steps)}
+
+    def load_state_dict(self, state):
+        """Go on from a state; before the first step."""
+        for name in ("mean", "square"):
+            for own, saved in zip(getattr(self, name), state[name], strict=True):
+                own.copy_(saved)
+        self.steps += state["steps"]
 
     @torch.no_grad()
     def step(self):

@@ -3,12 +3,29 @@
 import importlib.metadata
 import platform
 import subprocess
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from actgrid import __version__
 
 PACKAGES = ("torch", "numpy")
+
+
+class Watch:
+    """Seconds of a run: of the wall and of the processor, those before it was cut off too."""
+
+    def __init__(self):
+        self.start = {"wall_seconds": time.perf_counter(), "cpu_seconds": time.process_time()}
+
+    def state_dict(self):
+        """The seconds so far."""
+        now = {"wall_seconds": time.perf_counter(), "cpu_seconds": time.process_time()}
+        return {name: now[name] - self.start[name] for name in now}
+
+    def load_state_dict(self, state):
+        """Count on from a state."""
+        self.start = {name: start - state[name] for name, start in self.start.items()}
 
 
 def provenance(device) -> dict:

@@ -77,10 +77,12 @@ def train(
     order: torch.Generator,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     graphs: bool = False,
+    kept=None,
 ) -> list[Epoch]:
     """Train `model` in place; `order` shuffles, if the protocol does. Stops once it diverged.
 
-    With `graphs` a GPU repeats a recorded step (steps.Recorded).
+    With `graphs` a GPU repeats a recorded step (steps.Recorded). With a `kept`
+    checkpoint.Checkpoint it goes on where it was cut off.
 
     With `protocol.monitor` the network ends with the weights of its best epoch, and the test set is
     touched once, with those.
@@ -89,7 +91,10 @@ def train(
     kind, device = Recorded if graphs else Step, data.training.labels.device
     step = kind(model, LOSSES[protocol.loss], optimizer, device)
     history, best = [], Best(protocol)
-    for number in range(1, protocol.epochs + 1):
+    if kept:
+        rows = kept.resume(model=model, optimizer=optimizer, order=order, best=best)
+        history = [Epoch(**row) for row in rows]
+    for number in range(len(history) + 1, protocol.epochs + 1):
         start = time.perf_counter()
         epoch = Epoch(number, *train_epoch(step, data.training, protocol, order))
         epoch = measured(epoch, "valid", model, data.validation, protocol)
@@ -100,6 +105,8 @@ def train(
         on_epoch(history[-1])
         if history[-1].diverged or best.over(model, history[-1]):
             break
+        if kept:
+            kept.save(history)
     if protocol.monitor and not history[-1].diverged:
         model.load_state_dict(best.state)
         chosen = best.epoch - 1
@@ -126,6 +133,14 @@ class Best:
             self.value, self.epoch = value, epoch.epoch
             self.state = {key: tensor.clone() for key, tensor in model.state_dict().items()}
         return self.patience is not None and epoch.epoch - self.epoch >= self.patience
+
+    def state_dict(self):
+        """What lasts from epoch to epoch."""
+        return {"value": self.value, "epoch": self.epoch, "state": self.state}
+
+    def load_state_dict(self, state):
+        """Go on from a state."""
+        self.value, self.epoch, self.state = state["value"], state["epoch"], state["state"]
 
 
 def train_epoch(step, training, protocol, order) -> tuple[float, float]:

@@ -80,7 +80,7 @@ def get_run_source(architecture, activation):
     return modules(
         "experiment",
         "kernels",
-        *("training", "steps", "devices"),
+        *("training", "checkpoint", "steps", "devices"),
         "diagnostics",
         "optimizers",
         "metrics",
