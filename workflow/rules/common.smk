@@ -52,6 +52,7 @@ wildcard_constraints:
 
 
 onstart:
+    note_cluster()
     refuse_leftovers()
     # Snakemake 9 starts one more endless one-second timer with every finished job, and each tick
     # runs the scheduler: after some hundred jobs that takes a core. The timers serve the rate
