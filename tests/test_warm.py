@@ -282,6 +282,62 @@ def test_a_killed_workflow_leaves_no_process(endless):
     assert len(starts.read_text().split()) == 1 and not workflow.sockets
 
 
+# a run that starts a program, and writes where it is told the process ids of both
+WITH_CHILD = """
+import os, subprocess, sys
+child = subprocess.Popen(["sleep", "1000"])
+for path, process in zip(sys.argv[1:], (os.getpid(), child.pid)):
+    with open(path, "w") as file: file.write(f"{process}\\n")
+child.wait()
+"""
+
+
+@pytest.mark.parametrize("end", ["client", "workflow", "run"])
+def test_what_a_run_has_started_ends_with_it(another, tmp_path, end):
+    started, child = tmp_path / "starts", tmp_path / "child"
+    running = another.start(script(tmp_path, WITH_CHILD), str(started), str(child))
+    wait_until(lambda: child.exists() and child.read_text().endswith("\n"))
+    run, program = int(started.read_text()), int(child.read_text())
+    {"client": running.kill, "workflow": another.end, "run": lambda: os.kill(run, 9)}[end]()
+    wait_until(lambda: not living(run) and not living(program))
+    running.communicate(timeout=60)
+
+
+@pytest.fixture
+def plain(another, tmp_path):
+    """As endless, but the run is a Python of its own."""
+    another.environment["ACTGRID_WARM"] = "0"
+    starts = tmp_path / "starts"
+    running = another.start(script(tmp_path, ENDLESS), str(starts))
+    wait_until(lambda: starts.exists() and starts.read_text().endswith("\n"))
+    yield another, running, int(starts.read_text())
+    running.kill()
+    running.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_client_takes_a_plain_run_with_it(plain, number):
+    _, running, process = plain
+    running.send_signal(number)
+    assert running.wait(60) == -number
+    wait_until(lambda: not living(process))
+
+
+def test_a_killed_workflow_takes_a_plain_run_with_it(plain):
+    workflow, running, process = plain
+    workflow.end()
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 1 and "the workflow has ended" in err
+    wait_until(lambda: not living(process))
+
+
+def test_a_plain_run_that_is_killed_is_named_as_that(plain):
+    _, running, process = plain
+    os.kill(process, signal.SIGKILL)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 1 and "killed by signal 9" in err and "memory" in err
+
+
 def test_without_work_it_ends(another, monkeypatch):
     code = "import sys; from actgrid.warm import server; server.IDLE = 0.01; "
     code += "server.main(sys.argv[1], int(sys.argv[2]))"

@@ -4,7 +4,8 @@ python -I -S client.py OWNER SCRIPT [ARGUMENT...]
 
 OWNER is the process id of the workflow: with it the warm process and all its runs end. The first
 client starts the warm process. Where that cannot be had, or dies, the script runs plainly, and one
-line on stderr says why; with ACTGRID_WARM=0 it always does. A killed client takes its run with it.
+line on stderr says why; with ACTGRID_WARM=0 it always does. A killed client takes its run with it,
+and so does a killed workflow.
 This file is started once a run, so it imports little; it knows nothing of what the scripts do.
 """
 
@@ -21,6 +22,7 @@ import sys
 PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 SHELLS_OWN = {"_", "OLDPWD", "PWD", "SHLVL"}  # variables that differ from job to job
 READY = b"ready"
+PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 
 class NotWarm(Exception):
@@ -33,7 +35,7 @@ def main(owner: int, command: list[str]) -> int | str:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once; the run's process follows
     plain = [sys.executable, "-P", *command]
     if os.environ.get("ACTGRID_WARM") == "0":
-        os.execv(sys.executable, plain)
+        return ending(guarded(owner, plain))
     try:
         status = run(owner, command)
     except (OSError, NotWarm) as error:
@@ -41,8 +43,15 @@ def main(owner: int, command: list[str]) -> int | str:
             return "the workflow has ended"
         sys.stderr.write(f"in a process of its own: {error}\n")
         sys.stderr.flush()
-        os.execv(sys.executable, plain)
-    return status if status >= 0 else f"the process was killed by signal {-status}"
+        status = guarded(owner, plain)
+    return ending(status)
+
+
+def ending(status: int) -> int | str:
+    """What a status means to who started the run: a process that was killed says nothing itself."""
+    if status != -signal.SIGKILL:
+        return status if status >= 0 else f"the process was killed by signal {-status}"
+    return "the process was killed by signal 9: by hand, or because the memory was full"
 
 
 def run(owner: int, command: list[str]) -> int:
@@ -62,6 +71,35 @@ def run(owner: int, command: list[str]) -> int:
         os.read(alive, 1)
         raise NotWarm("the warm process has ended")
     return int(status)
+
+
+def guarded(owner: int, command: list[str]) -> int:
+    """The exit status of a program that ends with this process and with its owner.
+
+    Only Linux can watch an owner; elsewhere the program takes this process's place.
+    """
+    if not hasattr(os, "pidfd_open"):
+        os.execv(command[0], command)
+    try:
+        guard, workflow = os.getpid(), os.pidfd_open(owner)
+    except ProcessLookupError:
+        sys.exit("the workflow has ended")
+    if not (child := os.fork()):
+        end_with_parent(guard)
+        os.execv(command[0], command)
+    ended, *_ = select.select([workflow, os.pidfd_open(child)], [], [])
+    if workflow in ended:
+        sys.exit("the workflow has ended")
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def end_with_parent(parent: int) -> None:
+    """Let the kernel kill this process as soon as its parent has ended."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        os._exit(1)
 
 
 def send(server, text: bytes, descriptors: list[int]) -> None:

@@ -9,7 +9,6 @@ clients. Linux only.
 """
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -23,12 +22,11 @@ import sys
 from actgrid import data
 from actgrid.activations import ACTIVATIONS
 from actgrid.architectures import ARCHITECTURES
-from actgrid.warm.client import READY, address
+from actgrid.warm.client import READY, address, end_with_parent
 
 IDLE = 30.0  # seconds without a run after which it ends
 PATIENCE = 10.0  # seconds for a client to say what it wants
 LONGEST = 1 << 24  # bytes of a request; a command line has fewer
-PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 TRAINING = (
     *("tqdm", "actgrid.experiment", "actgrid.records"),
     *sorted({f"actgrid.activations.{module}" for module in ACTIVATIONS.values()}),
@@ -72,7 +70,7 @@ class Server:
 
     def __init__(self, listener, path, ending):
         self.listener, self.path, self.inode = listener, path, os.stat(path).st_ino
-        self.runs = 0
+        self.runs = set()
         self.waiting = selectors.DefaultSelector()
         self.wait_for(listener, self.accept)
         self.wait_for(ending, self.end)
@@ -117,7 +115,9 @@ class Server:
         server, (learnt, tell) = os.getpid(), os.pipe()
         if child := os.fork():
             os.close(tell)
-            return Run(self, client, child, learnt)
+            with contextlib.suppress(OSError):
+                os.setpgid(child, child)  # what the script starts belongs to the run
+            return self.runs.add(Run(self, client, child, learnt))
         try:
             for key in self.waiting.get_map().values():
                 os.close(key.fd)
@@ -128,6 +128,8 @@ class Server:
 
     def end(self):
         """The runs end with this process; see run."""
+        for run in self.runs:
+            run.kill()
         self.withdraw()
         os._exit(0)
 
@@ -138,18 +140,24 @@ class Run:
     def __init__(self, server, client, child, learnt):
         self.server, self.client, self.child, self.learnt = server, client, child, learnt
         self.process = os.pidfd_open(child)
-        server.runs += 1
         server.wait_for(client, self.cancel)
         server.wait_for(self.process, self.end)
 
     def cancel(self):
         """The client has gone."""
         self.server.waiting.unregister(self.client)
+        self.kill()
+
+    def kill(self):
+        """Kill the process, and what its script has started."""
         signal.pidfd_send_signal(self.process, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.child, signal.SIGKILL)
 
     def end(self):
         """The process has ended: tell the client, and keep what it learnt on the data."""
         self.server.waiting.unregister(self.process)
+        self.kill()  # what it has left behind
         status = os.waitstatus_to_exitcode(os.waitpid(self.child, 0)[1])
         with contextlib.suppress(KeyError):
             self.server.waiting.unregister(self.client)
@@ -159,7 +167,7 @@ class Run:
             data.VERIFIED.update(json.loads(pipe.read() or "{}"))
         self.client.close()
         os.close(self.process)
-        self.server.runs -= 1
+        self.server.runs.discard(self)
 
 
 def received(client):
@@ -177,9 +185,7 @@ def received(client):
 
 def run(server, command, descriptors, tell):
     """In the forked process: the script, with the client's stdout and stderr; never returns."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != server:  # it died before
-        os._exit(1)
+    end_with_parent(server)
     os.dup2(descriptors[0], 1)
     os.dup2(descriptors[1], 2)
     for name in sys.modules.keys() & GENERATORS:
