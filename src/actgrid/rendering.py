@@ -1,12 +1,12 @@
 """From one pandoc-Markdown text to its .md, .tex, .pdf and .html."""
 
+import contextlib
 import datetime
 import logging
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,8 +46,8 @@ def render(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     out_dir, templates = out_dir.resolve(), templates.resolve()
-    with tempfile.TemporaryDirectory(prefix=".rendering-", dir=out_dir) as work:
-        source = Path(work) / f"{name}.md"
+    with _work(out_dir / f".rendering-{name}") as work:
+        source = work / f"{name}.md"
         source.write_text(markdown, encoding="utf-8")
         for suffix in WRITERS:
             _pandoc(source, suffix, out_dir, templates, bibliography.resolve())
@@ -55,6 +55,17 @@ def render(
         for suffix in (".md", ".tex", ".pdf", ".html"):
             os.replace(source.with_suffix(suffix), out_dir / f"{name}{suffix}")
     return engine
+
+
+@contextlib.contextmanager
+def _work(folder: Path):
+    """A new folder that goes in the end; a killed process may have left one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def _pandoc(source: Path, name: str, out_dir: Path, templates: Path, bibliography: Path) -> None:
@@ -141,17 +152,18 @@ def _lualatex_pass(tex: Path, out_dir: Path, epoch: int) -> None:
 
 def _typst(typ: Path, out_dir: Path, epoch: int) -> dict[str, str]:
     """Compile in out_dir, where the figures' paths start, with the fonts bundled with Typst."""
-    with tempfile.NamedTemporaryFile(prefix=".rendering-", suffix=".typ", dir=out_dir) as beside:
-        beside.write(typ.read_bytes())
-        beside.flush()
-        try:
-            typst.compile(
-                beside.name,
-                output=str(typ.with_suffix(".pdf")),
-                root=out_dir.anchor,
-                ignore_system_fonts=True,
-                timestamp=datetime.datetime.fromtimestamp(epoch, datetime.UTC),
-            )
-        except typst.TypstError as error:
-            raise ValueError(f"Typst cannot make {typ.stem}.pdf: {error}") from error
+    beside = out_dir / f".rendering-{typ.name}"
+    beside.write_bytes(typ.read_bytes())
+    try:
+        typst.compile(
+            str(beside),
+            output=str(typ.with_suffix(".pdf")),
+            root=out_dir.anchor,
+            ignore_system_fonts=True,
+            timestamp=datetime.datetime.fromtimestamp(epoch, datetime.UTC),
+        )
+    except typst.TypstError as error:
+        raise ValueError(f"Typst cannot make {typ.stem}.pdf: {error}") from error
+    finally:
+        beside.unlink()
     return {"engine": "typst", "version": version("typst")}
