@@ -7,13 +7,14 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 READY := $(VENV)/.ready
 AUDIT := $(VENV)-audit/bin/pip-audit
 
-.PHONY: help env demo paper partial test docs bench lint check doctor audit clean
+.PHONY: help env demo paper partial test chaos docs bench lint check doctor audit clean
 
 help:
 	@echo "make demo   environment, real data, quick grid, report/report.pdf (minutes)"
 	@echo "make paper  the full grid: the same as 'snakemake --cores all' (days on a small machine)"
 	@echo "make partial [CONFIG=config/quick.yaml]: tables, figures and report of the runs that are there"
 	@echo "make test   all tests"
+	@echo "make chaos  the quick grid, killed 20 times, against one that nothing disturbs (a quarter of an hour)"
 	@echo "make env    the environment alone; then: source .venv/bin/activate"
 	@echo "make check  ACTIVATION=name [CONFIG=config/quick.yaml]: one activation's graph, numbers, cost"
 	@echo "make doctor what is missing on this machine, and the command that mends it (seconds)"
@@ -47,6 +48,9 @@ partial: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+chaos: $(READY)
+	$(BIN)/python tests/chaos.py
 
 docs: $(READY)
 	$(BIN)/python -c 'import yaml; from actgrid.config_docs import document; \
