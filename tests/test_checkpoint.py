@@ -197,13 +197,13 @@ def test_a_file_is_whole_or_what_it_was(tmp_path):
     assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
 
 
-def test_several_files_appear_when_all_are_written_the_first_one_last(tmp_path, monkeypatch):
+def test_several_files_appear_when_all_are_written_in_their_order(tmp_path, monkeypatch):
     outputs = [str(tmp_path / name) for name in ("epochs.csv", "run.json", "layers.csv")]
     seen = []
     monkeypatch.setattr(whole.os, "replace", lambda _, path: seen.append(path.name))
-    whole.write(outputs, {"run": b"1", "epochs": b"2", "layers": b"3"})
+    whole.write(outputs, {"layers": b"1", "epochs": b"2", "run": b"3"})
     assert seen == ["layers.csv", "epochs.csv", "run.json"]
     monkeypatch.undo()
     with pytest.raises(TypeError):
-        whole.write(outputs, {"run": b"1", "epochs": None})
+        whole.write(outputs, {"epochs": None, "run": b"1"})
     assert not list(tmp_path.iterdir())

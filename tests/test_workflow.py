@@ -439,7 +439,7 @@ def test_a_run_that_cannot_start_is_one_message_and_leaves_nothing(done, alone):
     log = f"logs/{run.replace('/runs', '')}.log"
     assert "holds no learned activation" in (done / log).read_text()
     end = said.partition("Failed: 1 jobs; not run: 0 others.")[2]
-    assert f"  train_run {run.partition('runs/')[2]}\n    {log}\n" in end
+    assert f"  train_after {run.partition('runs/')[2]}\n    {log}\n" in end
 
 
 def test_seeds_differ_and_slope_one_is_relu(done):

@@ -15,7 +15,7 @@ from actgrid.activations.graph import graph
 from actgrid.architectures.initialisation import initialise
 from actgrid.diagnostics import PROBE, Layers, preactivations
 from actgrid.protocol import Protocol
-from actgrid.provenance import Watch, provenance
+from actgrid.provenance import Watch, device_name, processor, provenance
 from actgrid.training import Epoch, Parts, Tensors, confusion, train
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -94,7 +94,8 @@ def _about(run, settings, data, device):
         "data": data.sha256,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "device": device.type,
+        "device": device_name(device),
+        "processor": processor(),
     }
 
 

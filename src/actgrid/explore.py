@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from actgrid import grid, learned, scores, summary
-from actgrid.explore_runs import SHOWN, UNIT, kept_epochs, run_rows, whole
+from actgrid.explore_runs import SHOWN, UNIT, in_units, kept_epochs, run_rows
 from actgrid.figures import style
 
 GRAPH_STEP = 3  # every so many-th point of a graph
@@ -150,8 +150,10 @@ def cells(final: pd.DataFrame, pairs: list[tuple]) -> list[dict]:
             "pair": pairs.index((row["dataset"], row["architecture"])),
             "n": row["n"],
             "failures": row["failures"],
-            "seconds": whole(row["seconds_mean"]),
-            **{m: [whole(row[f"{m}_{part}"]) for part in ("mean", "low", "high")] for m in SHOWN},
+            "seconds": in_units(row["seconds_mean"]),
+            **{
+                m: [in_units(row[f"{m}_{part}"]) for part in ("mean", "low", "high")] for m in SHOWN
+            },
         }
         for row in final.to_dict("records")
     ]
@@ -164,4 +166,4 @@ def _label(architecture: str, seed: int | str) -> str:
 def _line(label: str, rows: pd.DataFrame) -> list:
     """[label, x, f, f'] of every GRAPH_STEP-th point and the last one."""
     chosen = sorted({*range(0, len(rows), GRAPH_STEP), len(rows) - 1})
-    return [label, *([whole(v) for v in rows[c].iloc[chosen]] for c in ("x", "f", "df"))]
+    return [label, *([in_units(v) for v in rows[c].iloc[chosen]] for c in ("x", "f", "df"))]

@@ -44,9 +44,9 @@ def run_rows(tables: dict, pairs: dict) -> list[dict]:
             "seed": int(run[-1]),
             "status": status,
             "epochs": n,
-            "seconds": whole(seconds),
+            "seconds": in_units(seconds),
             "parameters": int(sizes[run]),
-            **{m: whole(ended[run][m]) if run in ended else None for m in SHOWN},
+            **{m: in_units(ended[run][m]) if run in ended else None for m in SHOWN},
             "curves": drawn[run],
         }
         for run, status, n, seconds in facts.itertuples(name=None)
@@ -62,7 +62,7 @@ def curves(rows: pd.DataFrame, kept: list[int]) -> dict[tuple, dict[str, list]]:
     counts = of_run[scores.METRICS].count()
     measured = (counts > 1) | counts.eq(of_run.size(), axis=0)
     chosen = rows[rows["epoch"].isin(kept)]
-    values = {m: np.array([whole(v) for v in chosen[m]], dtype=object) for m in scores.METRICS}
+    values = {m: np.array([in_units(v) for v in chosen[m]], dtype=object) for m in scores.METRICS}
     places = chosen.groupby(scores.RUN, sort=False).indices
     return {
         run: {m: values[m][places[run]].tolist() for m, is_curve in found.items() if is_curve}
@@ -70,6 +70,6 @@ def curves(rows: pd.DataFrame, kept: list[int]) -> dict[tuple, dict[str, list]]:
     }
 
 
-def whole(value: float) -> int | None:
+def in_units(value: float) -> int | None:
     """A number in units of UNIT; None for one that is not finite."""
     return round(value / UNIT) if math.isfinite(value) else None

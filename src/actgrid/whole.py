@@ -23,9 +23,9 @@ def whole(path: Path) -> Iterator[Path]:
 def write(outputs: list[str], contents: dict[str, bytes]) -> None:
     """Write the contents (stem -> bytes) to those of the files `outputs` that have their names.
 
-    All are written, then all are renamed, the first one last.
+    All are written, then all are renamed, in their order.
     """
     files = {Path(output).stem: Path(output) for output in outputs}
     with contextlib.ExitStack() as stack:
-        for stem, content in contents.items():
+        for stem, content in reversed(contents.items()):  # the stack ends backwards
             stack.enter_context(whole(files[stem])).write_bytes(content)

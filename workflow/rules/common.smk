@@ -167,7 +167,8 @@ def get_published(source):
 
 def get_drawn_activations():
     """Entries of the fixed functions that the grid trains, in the order of its studies."""
-    entries = {run.activation: config["activations"][run.activation] for run in PLANNED}
+    kept = [run for run in PLANNED if run not in MISSING or run.activation not in OWN]
+    entries = {run.activation: config["activations"][run.activation] for run in kept}
     learned = ("learned", "transfer")
     return {
         name: get_shown(name)

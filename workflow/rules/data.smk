@@ -14,5 +14,5 @@ rule fetch_data:
     conda:
         "../../environment.yml"
     shell:
-        '"$ACTGRID_PYTHON" -P workflow/scripts/fetch_data.py'
+        'ACTGRID_WARM=0 "$ACTGRID_PYTHON" -I -S src/actgrid/warm/client.py $PPID workflow/scripts/fetch_data.py'
         " {wildcards.dataset:q} {params.raw:q} {output.meta:q} {log:q}"

@@ -33,20 +33,21 @@ def get_loaded():
 
 
 def start_script(plainly):
-    """PythonScript.execute_script, by the client; plainly with several threads, which survive no fork."""
+    """PythonScript.execute_script, by the client; without a fork with several threads, which survive none."""
     variables = {"ACTGRID_LOADS": " ".join(get_loaded())}
     variables["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # pyarrow's allocator starts one
 
     def execute_script(self, fname, edit=False):
-        if self.threads > 1 or self.conda_env or self.container_img or self.env_modules:
+        if self.conda_env or self.container_img or self.env_modules:
             return plainly(self, fname, edit)
+        alone = {"ACTGRID_WARM": "0"} if self.threads > 1 else {}
         command = '"$ACTGRID_PYTHON" -I -S src/actgrid/warm/client.py $PPID {fname:q}'
-        self._execute_cmd(command, fname=fname, additional_envvars=variables)
+        self._execute_cmd(command, fname=fname, additional_envvars=variables | alone)
 
     return execute_script
 
 
 # no interface of Snakemake's: where it looks different, scripts are started plainly
 PythonScript = getattr(scripts, "PythonScript", None)
-if WARM and hasattr(PythonScript, "execute_script") and hasattr(PythonScript, "_execute_cmd"):
+if hasattr(PythonScript, "execute_script") and hasattr(PythonScript, "_execute_cmd"):
     PythonScript.execute_script = start_script(PythonScript.execute_script)

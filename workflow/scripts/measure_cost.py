@@ -4,5 +4,7 @@ from actgrid import cost, devices
 from actgrid.experiment import prepare_process
 
 prepare_process(threads=1)
-table = cost.measure(snakemake.params.activations, device=devices.choose(snakemake.params.device))
+device = devices.choose(snakemake.params.device)
+devices.prepare(device)
+table = cost.measure(snakemake.params.activations, device=device)
 table.to_csv(snakemake.output[0], index=False)

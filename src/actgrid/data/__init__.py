@@ -62,7 +62,7 @@ def load(folder):
         found = _verified(folder, arrays)
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         raise _unusable(folder, f"{type(error).__name__}: {error}") from error
-    if name != folder.resolve().name:
+    if name != folder.absolute().name:
         raise _unusable(folder, f"it holds the data set {name!r}")
     if found != expected:
         raise _unusable(folder, f"the arrays have sha256 {found}, meta.json says {expected}")

@@ -149,8 +149,10 @@ def _keep(contents, raw, log):
         return
     part = raw / ".part" / "keep"
     part.mkdir(parents=True)
+    left = []  # the user's, which no note of ours vouches for
     for name, content in contents.items():
-        if (raw / name).exists():
+        if (raw / name).exists() or (raw / name.removesuffix(".sha256")) in left:
+            left.append(raw / name)
             log(f"{raw / name}: left as it is, though it is not the expected file")
             continue
         (part / name).write_bytes(content)
