@@ -1,5 +1,6 @@
 """A small grid through a real Slurm, with everything that goes wrong on a cluster."""
 
+import copy
 import os
 import re
 import subprocess
@@ -76,7 +77,8 @@ FAST += ["--max-status-checks-per-second", "1"]
 def small_grid():
     """The full config with two networks: healthy runs on one, runs that go wrong on the other."""
     entries = {name: {"import": f"faults:{name}"} for name in FAULTY}
-    handmade, banknotes = (FULL["studies"][name] for name in ("handmade", "banknotes"))
+    studies = copy.deepcopy(FULL["studies"])
+    handmade, banknotes = studies["handmade"], studies["banknotes"]
     cut = {"epochs": 2, "train_examples": 256, "test_examples": 200}
     handmade |= {"architectures": ["small"], "activations": ["relu", *FAULTY], "seeds": [0]}
     handmade |= {"protocol": handmade["protocol"] | cut}
