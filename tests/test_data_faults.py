@@ -31,7 +31,7 @@ from test_data import (
     unreachable,
 )
 
-from actgrid.data import covertype, load, prepare, process, sources
+from actgrid.data import child, covertype, load, origins, prepare, process, sources
 from actgrid.data.process import SourceError
 
 LABELS = "t10k-labels-idx1-ubyte"
@@ -149,6 +149,16 @@ def test_a_source_that_takes_too_long_is_stopped_however_steady(tmp_path, monkey
     monkeypatch.setattr(process, "LONGEST", 1)
     with pytest.raises(SourceError, match="not done after 1 s"):
         process.run(["sh", "-c", "while :; do echo x; sleep 0.05; done"], tmp_path, 50)
+
+
+def test_data_md_says_when_a_source_is_given_up():
+    text = " ".join((Path(__file__).parents[1] / "DATA.md").read_text().split())
+    stalls = [origins.STALL_SECONDS, origins.APT_STALL_SECONDS, origins.PIP_STALL_SECONDS]
+    assert "for {} s (a download by Python), {} s (apt-get) or {} s (pip".format(*stalls) in text
+    assert f"fewer than {child.SLOW_BYTES:,} bytes in a minute" in text
+    assert child.SLOW_SECONDS == 60
+    largest = f"{process.LARGEST // 10**9} GB of disk"
+    assert f"more than {process.LONGEST // 60} minutes or {largest}" in text
 
 
 # ---------------------------------------------------------------------------- files of the user

@@ -3,7 +3,7 @@
 An origin is called with an own work folder (which may not exist yet) and its arguments; it
 returns the folder that holds the files. It raises SourceError when it cannot serve them, and
 OSError with ENOSPC when the disk is full. None of them can hang: a process that shows no
-progress is killed, one that is only slow is not.
+progress, or is too slow or too large, is killed (process.py, child.py say when).
 """
 
 import os
