@@ -315,7 +315,9 @@ AUDITS = [
     ([SKIPPED], "nothing was audited", 0),  # pip-audit itself calls that no vulnerability
     ([FINE], "1 packages audited, 0 known vulnerabilities", 0),
     ([FINE, SKIPPED], "not in the database: a", 0),
-    ([FINE, KNOWN], "c 1: X-1, mended in 2", 1),
+    ([FINE, KNOWN], "c 1: X-1, mended in 2", 3),
+    ([KNOWN, SKIPPED], "not in the database: a", 3),
+    ([KNOWN | {"vulns": [{"id": "X-2"}]}], "c 1: X-2, mended in no version yet", 3),
 ]
 
 
@@ -331,6 +333,44 @@ def test_an_audit_that_could_look_nothing_up_does_not_say_that_all_is_well(
 def test_an_audit_without_an_answer_is_skipped_with_a_word(tmp_path):
     said, code = audited("Traceback", tmp_path)
     assert said.startswith("the database of vulnerabilities cannot be reached") and code == 0
+
+
+def test_an_audit_that_is_not_there_or_has_no_end_is_skipped_with_a_word(tmp_path, capsys):
+    main = runpy.run_path(str(ROOT / ".ci/audit.py"))["main"]
+    main.__globals__["SECONDS"] = 0.2
+    endless = [sys.executable, "-c", "import time; time.sleep(600)"]
+    for command, words in (([str(tmp_path / "none")], "No such file"), (endless, "timed out")):
+        assert main(command) == 0
+        said = capsys.readouterr().out
+        assert said.startswith("the database of vulnerabilities cannot be reached") and words in said
+
+
+@pytest.fixture
+def ci(tmp_path):
+    """.ci/run, a user without root or packages, and a make and an audit that only pretend."""
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    programs = {"make": "mkdir -p report; echo made | tee report/report.pdf",
+                "id": "echo 1000", "python3": "exit $AUDITED"}  # fmt: skip
+    (tmp_path / "bin").mkdir()
+    for name, text in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    for name in ("bash", "dirname", "mkdir", "tail", "tee", "timeout"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    return tmp_path
+
+
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_ci_ends_with_the_status_of_the_audit_and_says_what_is_not_tested(ci, status):
+    done = subprocess.run(
+        [ci / "bin/bash", ci / ".ci/run"], env={"PATH": str(ci / "bin"), "AUDITED": str(status)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert ("FAILED: the audit" in done.stdout) == bool(status)
+    untested = [line for line in done.stdout.splitlines() if line.startswith("NOT TESTED: ")]
+    assert len(untested) == 2 and all("that needs root" in line for line in untested)
+    assert "the grid on a Slurm. slurmctld is not here" in untested[1]
 
 
 def test_security_md_says_what_is_trusted():
