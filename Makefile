@@ -6,6 +6,9 @@ CORES ?= all
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 READY := $(VENV)/.ready
 AUDIT := $(VENV)-audit/bin/pip-audit
+# Before Snakemake does, whose words for a file that is no text are a traceback.
+READ_CONFIG = test -z "$$CONFIG" || $(BIN)/python -c \
+  'import sys; from actgrid.config_file import fault; sys.exit(fault(sys.argv[1]))' "$$CONFIG"
 
 .PHONY: help env demo paper partial test chaos docs bench lint check doctor audit clean
 
@@ -43,6 +46,7 @@ paper: $(READY)
 	@echo "The report: report/report.pdf (also .html, .md, .tex). Tables: results/. Figures: figures/."
 
 partial: $(READY)
+	@$(READ_CONFIG)
 	$(SNAKEMAKE) --config partial=True $${CONFIG:+--configfile "$$CONFIG"}
 	@echo "The report: report/report.pdf. The runs that are missing: missing.csv beside the tables."
 
@@ -73,8 +77,7 @@ lint: $(READY)
 check: $(READY)
 	@case "$$ACTIVATION" in ''|[._]*|*[!A-Za-z0-9_.]*) \
 	  echo "'$$ACTIVATION' is no activation's name; name one: make check ACTIVATION=relu"; exit 1;; esac
-	@test -z "$$CONFIG" || $(BIN)/python -c \
-	  'import sys; from actgrid.config_file import fault; sys.exit(fault(sys.argv[1]))' "$$CONFIG"
+	@$(READ_CONFIG)
 	@$(BIN)/snakemake --cores 1 --quiet all --forcerun show_activation \
 	  $${CONFIG:+--configfile "$$CONFIG"} -- "figures/checks/$$ACTIVATION.txt"
 	@cat "figures/checks/$$ACTIVATION.txt"
@@ -89,7 +92,7 @@ audit: $(AUDIT)
 
 $(AUDIT):
 	$(PYTHON) -m venv $(VENV)-audit
-	$(VENV)-audit/bin/python -m pip install --quiet pip-audit==2.10.1
+	-$(VENV)-audit/bin/python -m pip install --quiet --retries 1 pip-audit==2.10.1
 
 clean:
 	rm -rf $(VENV) $(VENV)-audit

@@ -323,7 +323,10 @@ def files(folder):
 
 
 CHOSEN = ("grid: a\ngrid: b\n", "grid: '$(touch pwned)'\n", bomb("grid"), STUDY % "seeds: []",
-          STUDY % f"seeds: {list(range(20_000))}", "pathvars: {results: ../x}")  # fmt: skip
+          STUDY % f"seeds: {list(range(20_000))}", "pathvars: {results: ../x}",
+          "3: x", "device: 'cuda:0; touch x'", "{\"a\\nb\\e[31m\": 1}",
+          STUDY % "datasets: [../fashion_mnist]", PROTOCOL % "learning_rate: .nan",
+          ADDED % "formula: 'x.__class__'", ADDED % "import: '../mine:Gate'")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", CHOSEN, ids=lambda text: text[:30])
@@ -350,19 +353,37 @@ def test_python_code_in_the_project_s_config_is_not_run(checkout):
     assert "Python code in a config is refused" in said and not (checkout / "pwned").exists()
 
 
-def test_make_check_reads_the_config_before_anything_else_does(checkout, tmp_path):
-    """Snakemake's own words for such a file are a traceback."""
-    (checkout / "mine.yaml").write_bytes("grid: größe\n".encode("latin-1"))
+# of FILES, one of each kind
+KINDS = {"empty", "a list", "a null byte", "Latin-1", "an open bracket", "two documents",
+         "a key twice", "an alias of itself", "a list as a key", "a Python object", "a template",
+         "no such day", "5,000 digits", "brackets", "2 MB"}  # fmt: skip
+SHOWN = [file for file in FILES if file[0] in KINDS]
+
+
+@pytest.mark.parametrize("target", ["check", "partial"])
+@pytest.mark.parametrize(("content", "words"), [f[1:] for f in SHOWN], ids=[f[0] for f in SHOWN])
+def test_make_reads_the_config_before_anything_else_does(
+    checkout, tmp_path, target, content, words
+):
+    """Snakemake's own words for some of these files are a traceback."""
+    file = checkout / "mine.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = files(checkout.folder)
     (tmp_path / "ready").touch()
     (tmp_path / "python").symlink_to(sys.executable)
-    command = ["make", "check", f"BIN={tmp_path}", f"READY={tmp_path / 'ready'}"]
+    command = ["make", target, f"BIN={tmp_path}", f"READY={tmp_path / 'ready'}"]
     done = subprocess.run(
         [*command, "ACTIVATION=relu", "CONFIG=mine.yaml"],
         cwd=checkout.folder, env=os.environ | {"PYTHONPATH": str(checkout / "src")},
         capture_output=True, text=True,
     )  # fmt: skip
-    assert done.returncode and "mine.yaml not usable:\n  line 1: byte 0xf6" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.returncode and done.stderr.startswith("mine.yaml not usable:\n")
+    assert words in done.stderr and "Traceback" not in done.stderr
+    assert files(checkout.folder) == before
+
+
+def test_there_is_one_of_each_kind():
+    assert len(SHOWN) == len(KINDS)
 
 
 def test_names_on_the_command_line_reach_no_shell_and_no_other_folder(checkout):
