@@ -365,7 +365,7 @@ SHOWN = [file for file in FILES if file[0] in KINDS]
 def test_make_reads_the_config_before_anything_else_does(
     checkout, tmp_path, target, content, words
 ):
-    """Snakemake's own words for some of these files are a traceback."""
+    """Snakemake's own words for some of these files are a traceback: OPAQUE."""
     file = checkout / "mine.yaml"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     before = files(checkout.folder)
@@ -382,8 +382,23 @@ def test_make_reads_the_config_before_anything_else_does(
     assert files(checkout.folder) == before
 
 
+OPAQUE = {"Latin-1", "an alias of itself", "no such day", "5,000 digits", "brackets"}
+
+
+@pytest.mark.parametrize(("name", "content"), [f[:2] for f in SHOWN], ids=[f[0] for f in SHOWN])
+def test_the_command_line_makes_nothing_of_a_file_that_is_no_config(checkout, name, content):
+    """Snakemake, which reads the file first, tells some of them by itself."""
+    file = checkout / "mine.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = files(checkout.folder)
+    said = checkout.snakemake("--cores", "1", "--configfile", "mine.yaml", code=1)
+    told = ("mine.yaml not usable:", "Config file is not valid", "Config file must be given")
+    assert name in OPAQUE or (any(words in said for words in told) and "Traceback" not in said)
+    assert files(checkout.folder) == before
+
+
 def test_there_is_one_of_each_kind():
-    assert len(SHOWN) == len(KINDS)
+    assert len(SHOWN) == len(KINDS) and OPAQUE < KINDS
 
 
 def test_names_on_the_command_line_reach_no_shell_and_no_other_folder(checkout):
