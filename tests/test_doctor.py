@@ -259,7 +259,9 @@ def gaps_of_functions():
         for call in ast.walk(function):
             if isinstance(function, ast.FunctionDef) and isinstance(call, ast.Call):
                 given = [*call.args, *(keyword.value for keyword in call.keywords)]
-                found[function.name] += any(isinstance(v, ast.Name) and v.id == "GAP" for v in given)
+                found[function.name] += any(
+                    isinstance(v, ast.Name) and v.id == "GAP" for v in given
+                )
     return +found
 
 
