@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-KINDS = ("run", "client", "warm process", "Snakemake", "Ctrl-C")
+KINDS = ("run", "client", "warm process", "Snakemake", "Ctrl-C", "memory")
 PATIENCE = 20.0  # seconds after which a process whose workflow has ended is called an orphan
 TIMES = ("seconds", "finished")  # in the names of what holds them
 MADE = ("results", "figures", "report")
@@ -75,10 +76,10 @@ class Grid:
         if kind == "client":
             return [p for p, words in found.items() if "client.py" in words and "bash" not in words]
         warm = [p for p, words in found.items() if "actgrid.warm.server" in words]
-        return [p for p in warm if (parent(p) in warm) == (kind == "run")]
+        return [p for p in warm if (parent(p) in warm) == (kind in ("run", "memory"))]
 
     def kill(self, kind, choose):
-        """Kill one process of a kind; whether there was one."""
+        """Kill one process of a kind, of "memory" a run by want of it; whether there was one."""
         victims = self.victims(kind)
         if self.process.poll() is not None or not victims:
             return False
@@ -86,8 +87,8 @@ class Grid:
             os.killpg(self.process.pid, signal.SIGINT)
         else:
             try:
-                os.kill(choose(victims), signal.SIGKILL)
-            except ProcessLookupError:
+                starve(choose(victims)) if kind == "memory" else os.kill(choose(victims), 9)
+            except (FileNotFoundError, ProcessLookupError):
                 return False
         return True
 
@@ -95,6 +96,12 @@ class Grid:
     def made(self):
         """How many files there are so far."""
         return sum(len(list((self.folder / made).rglob("*.*"))) for made in MADE)
+
+
+def starve(process):
+    """Let a process get no more memory than it has."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[0])
+    resource.prlimit(process, resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
 
 
 def parent(process):

@@ -1,17 +1,20 @@
 """Processes killed at any moment: what a grid leaves is the same, and nothing else is left."""
 
 import fcntl
+import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 from chaos import Grid, disturb, keep_every_epoch, results
 from test_warm import wait_until
-from test_workflow import PREPARED, copied
+from test_workflow import PREPARED, SOURCE, copied, history
 
 from actgrid import data
 from actgrid.data import prepare
@@ -55,7 +58,7 @@ def calm(checkouts):
 
 def test_a_grid_that_is_killed_again_and_again_ends_with_the_same_results(calm, checkouts):
     killed = Grid(checkouts("killed"), "ci", *TARGETS)
-    kinds = ["run", "Snakemake", "client", "Ctrl-C", "warm process"]
+    kinds = ["run", "Snakemake", "client", "Ctrl-C", "warm process", "memory"]
     said = []
     disturb(killed, kinds, calm.made, random.Random(1), pause=0.1, say=said.append)
     assert len(said) == len(kinds)
@@ -69,15 +72,16 @@ LONG = "banknote/banknote_mlp/affine/0"
 
 @pytest.fixture(scope="module")
 def long(checkouts):
-    """A function that gives a grid whose one run has many epochs."""
+    """A function that gives a grid of runs on banknotes, one unless others are named, which have
+    many epochs."""
 
-    def new(name):
+    def new(name, epochs=300, runs=(LONG,)):
         folder = checkouts(name)
         config = yaml.safe_load((folder / "config/ci.yaml").read_text())
         for study in ("banknotes", "transfer_banknote"):
-            config["studies"][study]["protocol"]["epochs"] = 300
+            config["studies"][study]["protocol"]["epochs"] = epochs
         (folder / "config/long.yaml").write_text(yaml.safe_dump(config))
-        return Grid(folder, "long", f"results/ci/runs/{LONG}/run.json")
+        return Grid(folder, "long", *(f"results/ci/runs/{run}/run.json" for run in runs))
 
     return new
 
@@ -105,6 +109,59 @@ def test_a_long_run_goes_on_where_it_was_killed(undisturbed, long, kind):
     assert grid.end() == 0, grid.said[-5000:]
     assert "goes on after epoch" in (grid.folder / f"logs/results/ci/{LONG}.log").read_text()
     assert results(grid.folder) == undisturbed
+
+
+# --- stopped by hand ----------------------------------------------------------------------------
+
+ENDLESS = 10**6  # epochs
+MOVED = [f"banknote/banknote_mlp/transfer_relu_small/{seed}" for seed in (0, 1)]  # of SOURCE
+NOTES = [f"banknote/banknote_mlp/{name}/{seed}" for name in ("affine", "relu") for seed in (0, 1)]
+RESULTS = {"epochs.csv", "layers.csv", "run.json"}
+LEARNT = {"activation.pt", "graph.csv", "preactivations.csv"}
+STATE = {"checkpoint.pt", ".checkpoint.pt.part"}  # the next run reads the one, and writes both anew
+
+
+def files(grid):
+    """Run -> names of the files that it has."""
+    folder, found = grid.folder / "results/ci/runs", {}
+    for file in filter(Path.is_file, folder.rglob("*")):
+        found.setdefault(str(file.parent.relative_to(folder)), set()).add(file.name)
+    return found
+
+
+def left_by(grid, number, send):
+    """What `files` says after a signal to Snakemake with two runs under way, and then its end: of
+    no process and of no lock is anything left."""
+    grid.start()
+    wait_until(lambda: sum("checkpoint.pt" in names for names in files(grid).values()) == 2, 120)
+    before = files(grid)
+    send(grid.process.pid, number)
+    try:
+        grid.process.wait(120)
+    except subprocess.TimeoutExpired:
+        os.killpg(grid.process.pid, signal.SIGKILL)
+        raise
+    assert grid.end() != 0 and not list(grid.folder.glob(".snakemake/locks/*"))
+    return before, files(grid)
+
+
+def test_ctrl_c_ends_all_at_once_and_leaves_whole_results_alone(long):
+    grid = long("Ctrl-C", ENDLESS, MOVED)
+    _, after = left_by(grid, signal.SIGINT, os.killpg)
+    assert after.pop(SOURCE) == RESULTS | LEARNT and set(after) == set(MOVED)
+    assert all(names <= STATE for names in after.values())
+    folder = grid.folder / "results/ci/runs" / SOURCE
+    assert json.loads((folder / "run.json").read_text())["status"] == "ok"
+    assert [row["epoch"] for row in history(folder)] == ["1", "2"]
+
+
+def test_kill_lets_the_runs_under_way_end_and_starts_no_other(long):
+    grid = long("TERM", runs=NOTES)
+    before, after = left_by(grid, signal.SIGTERM, os.kill)
+    assert after == dict.fromkeys(before, RESULTS) and len(after) < len(NOTES)
+    for folder in (grid.folder / "results/ci/runs" / run for run in after):
+        assert json.loads((folder / "run.json").read_text())["status"] == "ok"
+        assert len(history(folder)) == 300
 
 
 # --- locks --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 from test_report import FULL, rows, text
-from test_workflow import ROOT, copied, jobs, overlaid, trained
+from test_workflow import ROOT, copied, jobs, overlaid, trained, words
 
 from actgrid import grid
 
@@ -102,6 +102,23 @@ def test_whatever_is_missing_the_rest_is_planned_to_the_report_and_nothing_is_tr
     assert planned["collect_pair"] == len(there)
     assert planned["render_report"] == planned["publish_report"] == 2
     assert not {"train_run", "train_learned", *idle} & set(planned)
+
+
+def test_the_report_is_rendered_and_names_what_is_missing(holed):
+    """By the command line of `make partial`; most studies are missing, for a report in seconds."""
+    there = {
+        run
+        for run in RUNS
+        if run.study == "banknotes" and (run.activation, run.seed) != ("relu", 1)
+    }
+    checkout = holed(lambda run: run not in there)
+    options = ("--config", "partial=True", "--configfile", "config/ci.yaml")
+    assert not trained(checkout.snakemake("--cores", "2", *options))
+    text = words(checkout / "report/report.pdf")
+    banner = f"Incomplete: {len(RUNS) - len(there)} of {len(RUNS)} runs are missing (missing.csv)."
+    assert banner in text
+    assert "banknote banknote_mlp_5 1 1 no result" in text
+    assert "mnist_float_bytes mlp_128_64 4 2 no result" in text
 
 
 def test_without_any_run_there_is_one_message(holed):

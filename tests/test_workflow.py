@@ -314,6 +314,20 @@ def test_runs_come_from_the_warm_process_and_say_nothing(done):
     assert "in a process of its own" not in done.said
 
 
+def test_on_a_node_of_a_cluster_no_process_is_asked_for(tmp_path, tracked):
+    """Where none can be had, a job that has asked says so."""
+    checkout, run = (
+        copied(tmp_path, tracked),
+        f"{RUN_FOLDERS}/banknote/banknote_mlp/relu/0/run.json",
+    )
+    prepared(checkout, "banknote")
+    for mode, asked in ("default", 1), ("remote", 0):
+        said = checkout.ci(
+            "--cores", "1", "--force", run, "--mode", mode, XDG_RUNTIME_DIR=str(tmp_path / "no")
+        )
+        assert said.count("in a process of its own") == asked and (checkout / run).exists()
+
+
 DRAWN = ["heatmap", "learned/overview", "fashion_mnist/small/final_epoch", "activations"]
 
 

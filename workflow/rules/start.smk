@@ -6,10 +6,13 @@ GPUS = ["nvidiactl", "kfd", "dxg"]  # device nodes
 
 
 def is_warm():
-    """Whether runs are forked: on this machine, not on a cluster, nor on a GPU, which survives no fork."""
+    """Whether runs are forked: not on a node of a cluster, nor on a GPU, which survives no fork.
+
+    Beside a call that gives jobs to a cluster, rules that stay on this machine are forked too.
+    """
     gpu = any((Path(os.devnull).parent / name).exists() for name in GPUS)
-    here = workflow.local_exec and not workflow.remote_exec and sys.platform == "linux"
-    return here and not (gpu and config["device"] != "cpu")
+    forks = not workflow.remote_exec and sys.platform == "linux"
+    return forks and not (gpu and config["device"] != "cpu")
 
 
 def get_python():
