@@ -118,7 +118,7 @@ MOVED = [f"banknote/banknote_mlp/transfer_relu_small/{seed}" for seed in (0, 1)]
 NOTES = [f"banknote/banknote_mlp/{name}/{seed}" for name in ("affine", "relu") for seed in (0, 1)]
 RESULTS = {"epochs.csv", "layers.csv", "run.json"}
 LEARNT = {"activation.pt", "graph.csv", "preactivations.csv"}
-STATE = {"checkpoint.pt", ".checkpoint.pt.part"}  # the next run reads the one, and writes both anew
+STATE = {"checkpoint.pt", ".checkpoint.pt.part"}  # of a run that was cut off, maybe while it wrote
 
 
 def files(grid):
