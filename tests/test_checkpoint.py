@@ -171,6 +171,10 @@ def test_a_short_run_writes_none_and_removal_needs_none(table, tmp_path, monkeyp
     run(table, *CASES["sgd"], tmp_path)
     assert not list(tmp_path.iterdir())
     Checkpoint(tmp_path / "checkpoint.pt").remove()
+    for name in ("checkpoint.pt", ".checkpoint.pt.part"):  # a killed run leaves either
+        (tmp_path / name).touch()
+    Checkpoint(tmp_path / "checkpoint.pt").remove()
+    assert not list(tmp_path.glob("*checkpoint*")) and not list(tmp_path.glob(".checkpoint*"))
 
 
 def test_a_disk_that_is_full_stops_no_run(table, tmp_path, monkeypatch, caplog):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from actgrid.whole import whole
+from actgrid.whole import temporary_name, whole
 
 LOG = logging.getLogger(__name__)
 INTERVAL = 60.0  # seconds between two checkpoints; a run that takes less writes none
@@ -55,7 +55,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """To be called when the results are written."""
-        self.file.unlink(missing_ok=True)
+        for file in (self.file, temporary_name(self.file)):
+            file.unlink(missing_ok=True)
 
     def _read(self):
         try:

@@ -12,12 +12,17 @@ def whole(path: Path) -> Iterator[Path]:
 
     If it has not, that file goes, and what was there before stays.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = temporary_name(path)
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> Path:
+    """What a file is called while it is written; a killed process may leave it."""
+    return path.with_name(f".{path.name}.part")
 
 
 def write(outputs: list[str], contents: dict[str, bytes]) -> None:
