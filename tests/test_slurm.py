@@ -191,6 +191,8 @@ def faulty(killed, slurm):
     and one overruns its time."""
     process, said = killed.start()
     until(lambda: (killed / "let/lost.waits").exists(), "the run whose node is lost")
+    # no other one is to be cut off by the loss of the node before it has failed by itself
+    until(lambda: "FAILED" in states_of(slurm, "flaky"), "the run that fails once")
     slurm.crash(LOST)
     until(lambda: job_of(slurm, "lost")["Restarts"] == "1", "its return to the queue")
     killed.let("lost")
@@ -216,6 +218,11 @@ def finished(faulty):
 def job_of(slurm, name):
     """Slurm's facts on the first job of a run that goes wrong."""
     return slurm.jobs(f"_small_{name}_0")[0]
+
+
+def states_of(slurm, name):
+    """The states of the jobs of a run that goes wrong, so far."""
+    return [job["JobState"] for job in slurm.jobs(f"_small_{name}_0")]
 
 
 def test_a_killed_snakemake_leaves_jobs_that_are_not_run_twice(killed):
