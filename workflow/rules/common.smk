@@ -23,6 +23,11 @@ def read(name, *see):
     return config_file.read(Path(workflow.basedir) / name, *see)
 
 
+def is_learned(run):
+    """Whether a run learns its activation."""
+    return config["activations"][run.activation]["function"] in SHARED
+
+
 try:
     checked = check(config, read("workflow/schemas/config.schema.yaml"))
 except ConfigError as error:
@@ -41,7 +46,7 @@ RUNS = [run for run in PLANNED if run not in MISSING]
 PAIRS = grid.pairs(config)
 STUDIES = grid.cells(config)
 AFTER = OWN | {name for name, entry in config["activations"].items() if entry["function"] == "transfer"}
-LEARNED = [run for run in RUNS if config["activations"][run.activation]["function"] in SHARED]
+LEARNED = [run for run in RUNS if is_learned(run)]
 
 
 wildcard_constraints:

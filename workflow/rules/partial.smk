@@ -15,11 +15,6 @@ def why_missing(run):
     return "" if made == settings else "made with other settings"
 
 
-def is_learned(run):
-    """Whether a run learns its activation."""
-    return config["activations"][run.activation]["function"] in SHARED
-
-
 if config.get("partial"):
     MISSING |= {run: why for run in PLANNED if (why := why_missing(run))}
     if len(MISSING) == len(PLANNED):
