@@ -13,6 +13,7 @@ from actgrid import activations, architectures, experiment, kernels
 from actgrid.activations import piecewise
 from actgrid.architectures import ARCHITECTURES
 from actgrid.architectures.initialisation import initialise
+from actgrid.optimizers import SGD
 
 LARGE = (256, 200, 100)  # rows, inputs, outputs: more multiplications than kernels.LEAST
 
@@ -34,7 +35,7 @@ def passes(module, x, *parameters):
 
 
 def counted(monkeypatch):
-    """A list that grows with every product that oneDNN takes."""
+    """A list that grows with every product of a large layer."""
     calls, product = [], kernels._product
     monkeypatch.setattr(kernels, "_product", lambda *a: calls.append(1) or product(*a))
     return calls
@@ -43,13 +44,24 @@ def counted(monkeypatch):
 # --- linear layers ------------------------------------------------------------------------------
 
 
-needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="no oneDNN")
+AVAILABLE = {
+    "mkl": torch.backends.mkl.is_available(),
+    "onednn": torch.backends.mkldnn.is_available(),
+}
 
 
-@needs_onednn
+@pytest.fixture(params=AVAILABLE)
+def library(request, monkeypatch):
+    """The library of large products, as if the processor were one for it."""
+    if not AVAILABLE[request.param]:
+        pytest.skip(f"no {request.param}")
+    monkeypatch.setattr(kernels, "mkl_is_wide", lambda: request.param == "mkl")
+    return request.param
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("turned", [True, False])
-def test_a_large_layer_is_onednns_and_as_near_to_float64_as_torchs(bias, turned, monkeypatch):
+def test_a_large_layer_is_ours_and_as_near_to_float64_as_torchs(bias, turned, library, monkeypatch):
     rows, inputs, outputs = LARGE
     plain, calls = layer(inputs, outputs, bias), counted(monkeypatch)
     ours = kernels.prepare(nn.Sequential(copy.deepcopy(plain)), "float32")
@@ -61,8 +73,26 @@ def test_a_large_layer_is_onednns_and_as_near_to_float64_as_torchs(bias, turned,
     assert len(calls) == 3  # forward, the input's gradient, the weight's
 
 
-@needs_onednn
-def test_the_first_layers_input_is_given_no_gradient(monkeypatch):
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_step_of_sgd_is_the_same_where_the_gradient_is_left_as_factors(library, momentum):
+    rows, inputs, outputs = LARGE
+    plain, x = layer(inputs, outputs), drawn(rows, inputs)
+    ours = kernels.prepare(nn.Sequential(copy.deepcopy(plain)), "float32")
+    for model, optimizer in ((plain, torch.optim.SGD), (ours, SGD)):
+        updates = optimizer(model.parameters(), 0.1, momentum)
+        for _ in range(3):
+            loss = model(x).square().mean()
+            updates.zero_grad()
+            loss.backward()
+            written = model is plain or library == "onednn" or momentum
+            assert (next(model.parameters()).grad is not None) == bool(written)
+            updates.step()
+    for own, torchs in zip(ours.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(own, torchs, atol=1e-6) and own.factors is None
+    assert passes(ours, x)[2].norm() > 0  # between steps there is a gradient as ever
+
+
+def test_the_first_layers_input_is_given_no_gradient(library, monkeypatch):
     rows, inputs, outputs = LARGE
     calls, model = (
         counted(monkeypatch),
@@ -74,6 +104,7 @@ def test_the_first_layers_input_is_given_no_gradient(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(8, 200), (2, 256, 200), (0, 200), (256, 200)])
 def test_small_empty_and_other_inputs_are_torchs_to_the_last_bit(shape, monkeypatch):
+    monkeypatch.setattr(kernels, "mkl_is_wide", lambda: False)  # whose weights lie otherwise
     dtype = torch.float64 if shape == (256, 200) else torch.float32
     plain, calls, x = layer(200, 100).to(dtype), counted(monkeypatch), drawn(*shape).to(dtype)
     ours = kernels.prepare(nn.Sequential(copy.deepcopy(plain)), "float32")
@@ -81,7 +112,7 @@ def test_small_empty_and_other_inputs_are_torchs_to_the_last_bit(shape, monkeypa
     assert not calls
 
 
-def test_nan_and_infinity_go_through(monkeypatch):
+def test_nan_and_infinity_go_through(library):
     rows, inputs, outputs = LARGE
     ours = kernels.prepare(nn.Sequential(layer(inputs, outputs)), "float32")
     x = drawn(rows, inputs)

@@ -110,7 +110,7 @@ def test_packages_of_parts_import_only_themselves_and_the_registry():
         "comparison": {"scores", "inference"},
         "aggregates": {"comparison", "inference"},
         "report_works": {"markdown"},
-        "kernels": set(),
+        "kernels": {"provenance"},
         "cost": {"activations", "kernels", "provenance"},
         "report_cost": {"markdown"},
         "fits": set(),

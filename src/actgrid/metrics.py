@@ -4,25 +4,24 @@ import torch
 
 
 class Meter:
-    """Sums of correct predictions and of losses, kept in place; read once, at the end."""
+    """Logits, labels and losses of the batches of a pass, left where they are; read at its end."""
 
-    def __init__(self, device):
-        self.correct = torch.zeros((), dtype=torch.int64, device=device)
-        self.loss = torch.zeros((), dtype=torch.float64, device=device)
-
-    def clear(self):
-        """Start anew."""
-        self.correct.zero_()
-        self.loss.zero_()
+    def __init__(self):
+        self.batches = []
 
     def add(self, logits, labels, loss):
         """A batch: logits (N, classes), or (N, 1) of two classes; labels (N,); its mean loss ()."""
-        self.correct += (predicted(logits) == labels).sum()
-        self.loss += loss.double() * len(labels)
+        self.batches.append((logits, labels, loss))
 
-    def result(self, count: int) -> tuple[float, float]:
-        """Accuracy in [0, 1] and mean loss per example, of all `count` examples."""
-        return self.correct.item() / count, self.loss.item() / count
+    def result(self) -> tuple[float, float]:
+        """Accuracy in [0, 1] and mean loss per example; the batches are forgotten."""
+        (logits, labels, losses), self.batches = zip(*self.batches, strict=True), []
+        correct = (predicted(torch.cat(logits)) == torch.cat(labels)).sum().item()
+        total = 0.0
+        for loss, batch in zip(torch.stack(losses).tolist(), labels, strict=True):
+            total += loss * len(batch)
+        count = sum(map(len, labels))
+        return correct / count, total / count
 
 
 def predicted(logits):

@@ -7,6 +7,8 @@ class SGD:
     """w <- w - learning_rate * v, with v <- momentum * v + gradient (v starts at the gradient).
 
     torch.optim.SGD's rule without dampening, weight decay or Nesterov (Sutskever et al. 2013).
+    Without momentum a parameter has a list `factors` from `zero_grad` to `step`: pairs (a, b) that
+    a layer leaves there instead of writing the gradient a^T b.
     """
 
     def __init__(self, parameters, learning_rate: float, momentum: float = 0.0):
@@ -20,7 +22,7 @@ class SGD:
     def zero_grad(self):
         """Forget the gradients; the next backward pass writes new ones."""
         for parameter in self.parameters:
-            parameter.grad = None
+            parameter.grad, parameter.factors = None, None if self.momentum else []
 
     def state_dict(self):
         """What lasts from step to step."""
@@ -37,6 +39,9 @@ class SGD:
         for index, parameter in enumerate(self.parameters):
             if parameter.grad is not None:
                 parameter.add_(self._direction(index, parameter.grad), alpha=-self.learning_rate)
+            for a, b in parameter.factors or ():
+                parameter.t().addmm_(b.t(), a, alpha=-self.learning_rate)
+            parameter.factors = None
 
     def _direction(self, index, gradient):
         if not self.momentum:
@@ -63,7 +68,10 @@ class Adam:
         self.mean = [torch.zeros_like(p) for p in self.parameters]
         self.square = [torch.zeros_like(p) for p in self.parameters]
 
-    zero_grad = SGD.zero_grad
+    def zero_grad(self):
+        """Forget the gradients; the next backward pass writes new ones."""
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def count_on_device(self):
         """Let nothing that changes from step to step be a number of the host's."""

@@ -16,16 +16,20 @@ class Step:
     What lasts from step to step stands in `model`, `optimizer`, `meter` and torch's generators.
     """
 
-    def __init__(self, model, loss, optimizer, device):
-        self.model, self.loss, self.optimizer, self.meter = model, loss, optimizer, Meter(device)
+    def __init__(self, model, loss, optimizer):
+        self.model, self.loss, self.optimizer, self.meter = model, loss, optimizer, Meter()
 
     def __call__(self, inputs, labels):
+        self.meter.add(*self.make(inputs, labels))
+
+    def make(self, inputs, labels):
+        """Make the step: the logits before it, the labels, the mean loss."""
         logits = self.model(inputs)
         loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        self.meter.add(logits.detach(), labels, loss.detach())
+        return logits.detach(), labels, loss.detach()
 
 
 class Recorded(Step):
@@ -34,19 +38,19 @@ class Recorded(Step):
     A CPU has no graphs: there every step is made on the same buffers as it stands, bit for bit.
     """
 
-    def __init__(self, model, loss, optimizer, device):
-        super().__init__(model, loss, optimizer, device)
+    def __init__(self, model, loss, optimizer):
+        super().__init__(model, loss, optimizer)
         optimizer.count_on_device()
         self.recordings = {}  # batch size -> Recording
 
-    def __call__(self, inputs, labels):
+    def make(self, inputs, labels):
         if len(labels) not in self.recordings:
-            self.recordings[len(labels)] = Recording(super().__call__, inputs, labels)
-        self.recordings[len(labels)](inputs, labels)
+            self.recordings[len(labels)] = Recording(super().make, inputs, labels)
+        return self.recordings[len(labels)](inputs, labels)
 
 
 class Recording:
-    """`step` on buffers of one batch size, which every batch is copied into.
+    """`step` on buffers of one batch size, which every batch is copied into; copies of its result.
 
     The first PLAIN steps are made as they stand. They train like all others, so that weights,
     optimizer and generators need not be put back before the next one is recorded.
@@ -63,8 +67,9 @@ class Recording:
         if self.graphs and self.made == PLAIN:
             self.run = recorded(self.run)
         with aside() if self.graphs and self.made < PLAIN else contextlib.nullcontext():
-            self.run()
+            result = self.run()
         self.made += 1
+        return [part.clone() for part in result]
 
 
 @contextlib.contextmanager
@@ -78,17 +83,22 @@ def aside():
 
 
 def recorded(work):
-    """A function that repeats what `work` asks of the GPU, which is not done meanwhile.
+    """A function that repeats what `work` asks of the GPU, with its result; not done meanwhile.
 
     Raises ValueError where it cannot be recorded.
     """
     graph = torch.cuda.CUDAGraph()
     try:
         with torch.cuda.graph(graph):
-            work()
+            result = work()
     except RuntimeError as error:
         if out_of_memory(error):
             raise
         reason = str(error).partition("\n")[0]
         raise ValueError(f"cuda_graphs = true: no graph of this network ({reason})") from error
-    return graph.replay
+
+    def replay():
+        graph.replay()
+        return result
+
+    return replay

@@ -88,8 +88,7 @@ def train(
     touched once, with those.
     """
     optimizer = OPTIMIZERS[protocol.optimizer](model, protocol)
-    kind, device = Recorded if graphs else Step, data.training.labels.device
-    step = kind(model, LOSSES[protocol.loss], optimizer, device)
+    step = (Recorded if graphs else Step)(model, LOSSES[protocol.loss], optimizer)
     history, best = [], Best(protocol)
     if kept:
         rows = kept.resume(model=model, optimizer=optimizer, order=order, best=best)
@@ -146,10 +145,9 @@ class Best:
 def train_epoch(step, training, protocol, order) -> tuple[float, float]:
     """One pass over the training examples; accuracy and mean loss accumulated on the way."""
     step.model.train()
-    step.meter.clear()
     for inputs, labels in batches(training, protocol.batch_size, protocol.shuffle, order):
         step(inputs, labels)
-    return step.meter.result(len(training))
+    return step.meter.result()
 
 
 def measured(epoch: Epoch, part: str, model, data: Tensors, protocol: Protocol) -> Epoch:
@@ -177,13 +175,13 @@ def confusion(model, data: Tensors, classes: int, batch: int = EVALUATION_BATCH)
 def evaluate(model, data: Tensors, protocol: Protocol) -> tuple[float, float, float | None]:
     """Accuracy, mean loss and (of a single logit) ROC AUC of the network in evaluation mode."""
     model.eval()
-    meter, scores = Meter(data.labels.device), []
+    meter, scores = Meter(), []
     for inputs, labels in batches(data, max(EVALUATION_BATCH, protocol.batch_size)):
         logits = model(inputs)
         meter.add(logits, labels, LOSSES[protocol.loss](logits, labels))
         if logits.shape[1] == 1:
             scores.append(logits[:, 0])
-    return *meter.result(len(data)), roc_auc(torch.cat(scores), data.labels) if scores else None
+    return *meter.result(), roc_auc(torch.cat(scores), data.labels) if scores else None
 
 
 def batches(data: Tensors, size: int, shuffle: bool = False, order=None):
