@@ -10,7 +10,7 @@ from test_experiment import LEARNED, run, table
 from torch import nn
 
 from actgrid import activations, architectures, experiment, kernels
-from actgrid.activations import piecewise
+from actgrid.activations import pieces, piecewise
 from actgrid.architectures import ARCHITECTURES
 from actgrid.architectures.initialisation import initialise
 from actgrid.optimizers import SGD
@@ -260,20 +260,46 @@ ORDERS = {
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("pieces", PIECES)
-def test_large_tensors_taken_by_parts_are_the_same_to_the_last_bit(pieces, order, monkeypatch):
-    module, x = piecewise.PiecewiseLinear(**PIECES[pieces]), drawn(3, 5, 4, 6)
+@pytest.mark.parametrize("shape", PIECES)
+def test_large_tensors_taken_by_parts_are_the_same_to_the_last_bit(shape, order, monkeypatch):
+    module, x = piecewise.PiecewiseLinear(**PIECES[shape]), drawn(3, 5, 4, 6)
     x.view(-1)[:6] = torch.tensor([0, 0.25, 1, -1, -2, math.nan])
     x = ORDERS[order](x)
     both = []
     for chunk in (10**9, 7):
-        monkeypatch.setattr(piecewise, "CHUNK", chunk)
+        monkeypatch.setattr(pieces, "CHUNK", chunk)
         leaf = x.detach().requires_grad_()
         y = module(leaf)
         both += [(y, *torch.autograd.grad(y, leaf, drawn(*y.shape, seed=1)))]
     for whole, by_parts in zip(*both, strict=True):
         assert torch.equal(whole[~x.isnan()], by_parts[~x.isnan()]) and whole.shape == x.shape
     assert all(torch.equal(y.isnan(), x.isnan()) for y, _ in both)
+
+
+BOUNDED = {  # knots, how many bounds the lines are; None: f is no bound of its lines
+    "hill": ([(0, 0), (0.25, 1), (1, 0)], 4),
+    "two hills": ([(-2, 0), (-1, 1), (0, 0), (1, 1), (2, 0)], 6),
+    "a knot without a bend": ([(-1, 0), (0, 1), (0.5, 1.5), (1, 0)], 4),
+    "valley": ([(-2, 0), (-1, -1), (1, 1), (2, 0)], None),
+    "jump": ([(0, 0), (0, 1)], None),
+    "constant": ([(0, 3), (1, 3)], None),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", BOUNDED)
+def test_lines_that_bound_each_other_are_the_sum_of_their_pieces(shape, dtype):
+    knots, count = BOUNDED[shape]
+    module = piecewise.PiecewiseLinear(knots)
+    assert (module.bends and len(module.bends)) == count
+    if not count:
+        return
+    x = torch.cat([torch.linspace(-4, 4, 999), torch.tensor([math.inf, -math.inf])]).to(dtype)
+    found, nan = module(x), module(torch.full((3,), math.nan, dtype=dtype))
+    assert nan.isnan().all()
+    module.bends, module._ways = None, {}
+    assert torch.allclose(found, module(x), rtol=0, atol=4 * torch.finfo(dtype).eps)
+    assert not found[x.abs() > 2.001].any()  # exactly 0 outside, at infinity too
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])

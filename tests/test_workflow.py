@@ -705,6 +705,7 @@ PRESENTATION = {  # module -> the figures that it draws
     ("module", "runs"),
     {
         "activations/piecewise": runs_of("slope_relu_1.0", "hill_published_0.25"),
+        "activations/pieces": runs_of("slope_relu_1.0", "hill_published_0.25"),
         "activations/fixed": runs_of("relu", "relu_matched_small", "sigmoid"),
         "activations/autograd": runs_of("relu_autograd"),
         "activations/subnetwork": LEARNED | MATCHED | MOVED,

@@ -1,16 +1,12 @@
 """Piecewise-linear activations: one mechanism, described by knots, and the named ones on it."""
 
-import functools
 import math
 
-import numpy as np
-import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
+
+from actgrid.activations import pieces
 
 AT_KNOT = ("left", "right", "zero")
-ATEN = torch.ops.aten
-CHUNK = 2**17  # scalars that a CPU takes through all pieces at once, so that they stay in its cache
 
 
 class PiecewiseLinear(nn.Module):
@@ -30,137 +26,28 @@ class PiecewiseLinear(nn.Module):
         super().__init__()
         knots = _checked(knots, (left_slope, right_slope), at_knot)
         self.knots, self.at_knot = knots, at_knot
-        self.pieces = _pieces(knots, left_slope, right_slope)
-        self._terms = {}  # dtype -> [(low, high, slope, intercept)], bounds exclusive
+        self.pieces = pieces.pieces(knots, left_slope, right_slope)
+        self.bends = pieces.bends(knots, self.pieces)
+        self._ways = {}  # (dtype, device) -> pieces.Way
 
     def terms(self, dtype):
         """f as a sum of (slope * x + intercept) over low < x < high, bounds exact in `dtype`."""
-        if dtype not in self._terms:
-            self._terms[dtype] = [
-                _exclusive(piece, self.at_knot, dtype) for piece in self.pieces if any(piece[2:])
-            ]
-            if self.at_knot == "zero":
-                left_values = dict(reversed(self.knots))  # at a jump the first of two counts
-                self._terms[dtype] += [_point(x, y, dtype) for x, y in left_values.items() if y]
-        return self._terms[dtype]
+        terms = [pieces.exclusive(p, self.at_knot, dtype) for p in self.pieces if any(p[2:])]
+        if self.at_knot == "zero":
+            left_values = dict(reversed(self.knots))  # at a jump the first of two counts
+            terms += [pieces.point(x, y, dtype) for x, y in left_values.items() if y]
+        return terms
 
     def forward(self, x):
-        terms = self.terms(x.dtype)
-        carried = any(slope and math.inf in (-low, high) for low, high, slope, _ in terms)
-        if carried and len(terms) == 1:  # autograd alone does it as well
-            return _value(x, *terms[0])
-        return _Sum.apply(x, terms, carried)
+        way = self._ways.get((x.dtype, x.device))
+        if way is None:
+            way = self._ways[x.dtype, x.device] = pieces.Way(self.terms(x.dtype), self.bends, x)
+        if way.carried and len(way.terms) == 1:  # autograd alone does it as well
+            return way.value(x, *way.terms[0])
+        return pieces.Pieces.apply(x, way)
 
     def extra_repr(self):
         return f"pieces={self.pieces}, at_knot={self.at_knot!r}"
-
-
-class _Sum(torch.autograd.Function):
-    """The terms' sum; its gradient is the sum of their slopes, each between its bounds.
-
-    carried: a sloped end takes NaN through.
-    """
-
-    @staticmethod
-    def forward(ctx, x, terms, carried):
-        ctx.save_for_backward(x)
-        ctx.sloped = [term for term in terms if term[2]]
-
-        def parts(x):
-            yield from (functools.partial(_value, x, *term) for term in terms)
-            if not carried:
-                yield functools.partial(torch.clamp, x, 0, 0)
-
-        return _summed(parts, x)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient):
-        def parts(x, gradient):
-            for low, high, slope, _ in ctx.sloped:
-                yield lambda out: _select(gradient, x, low, high, out).mul_(slope)  # noqa: B023
-
-        if not ctx.sloped:
-            return torch.zeros_like(gradient), None, None
-        return _summed(parts, *ctx.saved_tensors, gradient), None, None
-
-
-def _summed(parts, *tensors):
-    """The sum of what parts(*tensors) write into out=; by chunks if large and on a CPU."""
-    x = tensors[0]
-    out = torch.empty_like(x)  # dense, in the order of x if x is
-    if x.device.type != "cpu" or x.numel() <= CHUNK:
-        return _add_up(parts(*tensors), out, torch.empty_like(out))
-    alike = [t if t.stride() == out.stride() else torch.empty_like(out).copy_(t) for t in tensors]
-    flat = [t.as_strided((t.numel(),), (1,)).split(CHUNK) for t in (out, *alike)]
-    spare = out.new_empty(CHUNK)
-    for chunk, *chunks in zip(*flat, strict=True):
-        _add_up(parts(*chunks), chunk, spare[: len(chunk)])
-    return out
-
-
-def _add_up(parts, out, spare):
-    next(parts)(out=out)
-    for part in parts:
-        out.add_(part(out=spare))
-    return out
-
-
-def _value(x, low, high, slope, intercept, out=None):
-    """slope * x + intercept between the bounds of a term, else 0; differentiable without `out`."""
-    if not slope:
-        return _select(out.fill_(intercept), x, low, high, out)
-    line = x if slope == 1 else torch.mul(x, slope, out=out)
-    line = torch.add(line, intercept, out=out) if intercept else line
-    return _select(line, x.detach(), low, high, out)
-
-
-def _select(line, x, low, high, out=None):
-    """`line` where low < x < high, else 0; `out` may be `line`.
-
-    The backward kernels of threshold and hardtanh are just that, vectorised, as is their own
-    derivative; on a CPU comparisons and torch.where take ten times as long.
-    """
-    kernel, bounds = ATEN.hardtanh_backward, (x, low, high)
-    if math.inf in (-low, high):
-        kernel, bounds = ATEN.threshold_backward, (x, low) if high == math.inf else (-x, -high)
-    if out is None:
-        return kernel.default(line, *bounds)
-    return kernel.grad_input(line, *bounds, grad_input=out)
-
-
-def _pieces(knots, left_slope, right_slope):
-    """Knots -> [(low, high, slope, intercept)] from left to right; constant pieces have slope 0."""
-    (x0, y0), (xn, yn) = knots[0], knots[-1]
-    pieces = [(-math.inf, x0, float(left_slope), y0 - left_slope * x0)]
-    for (xa, ya), (xb, yb) in zip(knots, knots[1:], strict=False):
-        if xb > xa:
-            slope = (yb - ya) / (xb - xa)
-            pieces.append((xa, xb, slope, ya - slope * xa))
-    return pieces + [(xn, math.inf, float(right_slope), yn - right_slope * xn)]
-
-
-def _exclusive(piece, at_knot, dtype):
-    """The piece, bounds rounded to `dtype`; a bound that it owns is moved outwards by one step."""
-    low, high, slope, intercept = piece
-    low = _round(low, dtype, -math.inf if at_knot == "right" else None)
-    high = _round(high, dtype, math.inf if at_knot == "left" else None)
-    return low, high, slope, intercept
-
-
-def _point(x, y, dtype):
-    """The constant y at x alone."""
-    return _round(x, dtype, -math.inf), _round(x, dtype, math.inf), 0.0, y
-
-
-def _round(bound, dtype, towards=None):
-    """The number of `dtype` nearest to `bound`, or that one's neighbour `towards` +-infinity."""
-    here = torch.tensor(bound, dtype=torch.float64).to(dtype)
-    if math.isinf(bound) or towards is None:
-        return here.item()
-    if dtype == torch.float16:  # torch.nextafter has no float16
-        return float(np.nextafter(np.float16(here), np.float16(towards)))
-    return torch.nextafter(here, torch.tensor(towards, dtype=dtype)).item()
 
 
 def _checked(knots, slopes, at_knot):
