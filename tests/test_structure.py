@@ -121,7 +121,8 @@ def test_packages_of_parts_import_only_themselves_and_the_registry():
         "claims": {"evidence", "judgement", "grid", "activations", "markdown"},
         "claim_checks": {"config", "crosschecks"},
         "warm/client": set(),
-        "warm/server": {"warm/client", "data", "activations", "architectures"},
+        "warm/script": set(),
+        "warm/server": {"warm/client", "warm/script", "data", "activations", "architectures"},
         "report_claims": {"judgement", "markdown"},
         "grid": {"activations", "registry"},
         "crosschecks": {"registry", "grid", "activations", "architectures", "data"},
@@ -151,6 +152,7 @@ def test_a_function_or_builder_stands_alone_so_that_its_own_file_is_all_it_depen
     parts += [f"architectures/{module}" for module in ARCHITECTURES.values()]
     text = {name: MODULES[name].read_text() for name in parts}
     assert reached(text.pop("activations/own")) - REGISTRIES == LANGUAGE
+    assert reached(text.pop("activations/piecewise")) == {"activations/pieces"}
     assert not {name: found for name in text if (found := ours(text[name]))}
 
 

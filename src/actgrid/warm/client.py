@@ -33,7 +33,7 @@ def main(owner: int, command: list[str]) -> int | str:
     """Run the command (a script and its arguments); the exit status, or what to say on failure."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # end at once; the run's process follows
-    plain = [sys.executable, "-P", *command]
+    plain = [sys.executable, "-P", "-m", "actgrid.warm.script", *command]
     if os.environ.get("ACTGRID_WARM") == "0":
         return ending(guarded(owner, plain))
     try:

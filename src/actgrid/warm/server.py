@@ -13,7 +13,6 @@ import gc
 import importlib
 import json
 import os
-import runpy
 import selectors
 import signal
 import socket
@@ -23,6 +22,7 @@ from actgrid import data
 from actgrid.activations import ACTIVATIONS
 from actgrid.architectures import ARCHITECTURES
 from actgrid.warm.client import READY, address, end_with_parent
+from actgrid.warm.script import called
 
 IDLE = 30.0  # seconds without a run after which it ends
 PATIENCE = 10.0  # seconds for a client to say what it wants
@@ -194,25 +194,6 @@ def run(server, command, descriptors, tell):
     status = called(command[0])
     os.write(tell, json.dumps(data.VERIFIED).encode())
     os._exit(status)
-
-
-def called(script):
-    """The exit status of a script, its output written."""
-    status = 0
-    try:
-        runpy.run_path(script, run_name="__main__")
-    except SystemExit as stop:
-        status = stop.code or 0
-        if not isinstance(status, int):
-            sys.stderr.write(f"{status}\n")
-            status = 1
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        status = 1
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    return status & 0xFF
 
 
 if __name__ == "__main__":
