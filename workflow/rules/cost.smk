@@ -36,7 +36,8 @@ rule measure_cost:
         device=config["device"],
     log:
         "logs/<results>/measure_cost.log",
-    threads: lambda wildcards: workflow.cores  # it takes one; the others stay idle, so that nothing disturbs it
+    # it takes one; the others stay idle, so that nothing disturbs it, but in grids that decide nothing
+    threads: lambda wildcards: workflow.cores if config["pathvars"]["results"] == "results" else 1
     conda:
         "../../environment.yml"
     script:

@@ -1,10 +1,10 @@
 # What the rules need to know of the function of an activation, above all of one's own.
 def get_function_modules(entry):
     """Modules that the function of an entry depends on."""
-    module = ACTIVATIONS[entry["function"]]
+    function = ACTIVATIONS[entry["function"]]
     language = ["activations/expressions", "activations/vocabulary"]
-    others = {"piecewise": ["activations/pieces"]}.get(module, [])
-    return [f"activations/{module}", *others, *(language if entry["function"] == "formula" else [])]
+    others = {"piecewise": ["activations/pieces"], "own": language if entry["function"] == "formula" else []}
+    return [f"activations/{function}", *others.get(function, [])]
 
 
 def get_imported(entry):
