@@ -291,6 +291,15 @@ def test_pairs_within_and_between_cells(on_a_line):
     assert table.loc["tanh", ["mean", "low", "high"]].isna().all(axis=None)
 
 
+def test_of_many_runs_some_pairs_stand_for_all_and_always_the_same(on_a_line, monkeypatch):
+    runs = [("relu", "small", "small", seed, seed, None) for seed in range(60)]
+    exact = shape_claims.spread(runs[:45]).iloc[0]
+    assert exact["pairs"] == 990 and exact["mean"] == pytest.approx(46 / 3)  # (n + 1) / 3
+    some, again = (shape_claims.spread(runs).iloc[0] for _ in range(2))
+    assert some["pairs"] == shape_claims.MOST < 60 * 59 / 2 and some.equals(again)
+    assert some["low"] < 61 / 3 < some["high"]
+
+
 def test_one_pair_has_a_mean_and_no_interval(on_a_line):
     row = shape_claims.spread(
         [("relu", "s", "s", 0, 1, None), ("relu", "s", "s", 1, 4, None)]

@@ -13,6 +13,7 @@ from actgrid.scores import CONFIDENCE, t_factor
 NEAR = 0.5  # SDs of the pre-activations
 STEEPER = 1.5  # times the mean slope of the other side
 APART = 0.1  # of f's range, between the levels at the two ends
+MOST = 1000  # pairs of a base's runs that are compared, more than the full grid has; drawn evenly
 OVER = ("seeds", "sizes", "start")
 SPREAD = ["base", "over", "pairs", "mean", "low", "high"]
 CLAIMS = ["claim", "statement", "group", "value", "low", "high", "n"]
@@ -51,9 +52,9 @@ def spread(runs: Iterable[tuple]) -> pd.DataFrame:
     base and `over`: "seeds" (pairs of one outer and inner size), "sizes" (pairs of different ones
     that did not start from the same activation network), "start" (pairs that did: of one inner
     size and seed, in different outer networks).
-    pairs: how many; those with a function without a shape are left out. low, high: 95 % t interval
-    by the jackknife that leaves out one run, hence all of its pairs, at a time; empty where too few
-    pairs would remain.
+    pairs: how many, of at most MOST a base; those with a function without a shape are left out.
+    low, high: 95 % t interval by the jackknife that leaves out one run, hence all of its pairs, at
+    a time; empty where too few pairs would remain.
     """
     samples: dict[str, list] = {}
     for base, outer, inner, seed, graph, preactivations in runs:
@@ -82,10 +83,14 @@ def claims(shapes: pd.DataFrame, spread: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pairs(samples: list[tuple]) -> pd.DataFrame:
-    """first, second (positions in the list), over, distance; no row for a NaN."""
+    """first, second (positions in the list), over, distance; no row for a NaN. See MOST."""
+    pairs = list(combinations(range(len(samples)), 2))
+    if len(pairs) > MOST:
+        drawn = np.random.default_rng(0).choice(len(pairs), MOST, replace=False)
+        pairs = [pairs[number] for number in sorted(drawn)]
     rows = [
         (i, j, _over(samples[i], samples[j]), fits.distance(samples[i][-1], samples[j][-1]))
-        for i, j in combinations(range(len(samples)), 2)
+        for i, j in pairs
     ]
     return pd.DataFrame(rows, columns=["first", "second", "over", "distance"]).dropna()
 
