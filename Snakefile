@@ -4,6 +4,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
+include: "workflow/rules/planning.smk"
 include: "workflow/rules/files.smk"
 
 

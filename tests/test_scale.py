@@ -1,9 +1,10 @@
-"""Tables of many made-up runs: they are as real ones, every file is read once, work is linear."""
+"""Many runs: planned beside empty rules; tables of made-up ones, whose work is linear."""
 
 import csv
 import io
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import yaml
+from test_workflow import Checkout, copied, jobs, prepared
 
 from actgrid import grid, records, scores
 from actgrid.training import Epoch
@@ -149,3 +151,51 @@ def test_twice_the_runs_are_twice_the_calls_and_no_more_tables(made, tmp_path, m
     (one, few), (two, some), (four, many) = found
     assert few == some == many
     assert 1.9 < (four - two) / (two - one) < 2.1
+
+
+# --- planning -----------------------------------------------------------------------------------
+
+COUNTED = """
+
+import atexit, gc, os, sys
+def made():
+    return sum(each["collections"] for each in gc.get_stats())
+count, looked = 0, made()
+def profile(frame, event, argument):
+    global count
+    count += event.endswith("call")
+def tell():
+    sys.setprofile(None)
+    os.write(2, f"COUNTED {count} {made() - looked}".encode())
+atexit.register(tell)
+sys.setprofile(profile)
+"""
+EMPTY = """
+rule all:
+    input: expand("runs/{n}/{file}", n=range(JOBS), file=list("abc"))
+rule run:
+    output: "runs/{n}/a", "runs/{n}/b", "runs/{n}/c"
+"""
+
+
+def counted(checkout, *arguments):
+    """Of a dry run its jobs, calls once the rules are read, and how often it looks for garbage."""
+    with open(checkout / "Snakefile", "a") as file:
+        file.write(COUNTED)
+    said = checkout.snakemake("-n", *arguments)
+    return sum(jobs(said).values()), *map(int, said.rpartition("COUNTED")[2].split())
+
+
+def test_a_run_is_planned_with_few_more_calls_than_an_empty_rule(tmp_path, tracked):
+    """Counted, not timed, with what is done once a plan; docs/scale.md has the seconds."""
+    ours, empty = copied(tmp_path / "ours", tracked), Checkout(tmp_path / "empty")
+    prepared(ours, "banknote", "covertype")
+    overlay = {"studies": {"banknotes": {"seeds": list(range(20))}}}
+    (ours / "more.yaml").write_text(yaml.safe_dump(overlay))
+    target = "results/banknote/banknote_mlp/epochs.csv"
+    planned, calls, looks = counted(ours, target, "--configfile", "more.yaml")
+    shutil.copytree(ROOT / "workflow/profiles", empty / "profiles")
+    (empty / "Snakefile").write_text(EMPTY.replace("JOBS", str(planned - 1)))
+    as_many, calls_of_empty, looks_of_empty = counted(empty)
+    assert planned == as_many > 200
+    assert 0.5 < calls / calls_of_empty < 1.65 and looks < looks_of_empty / 2

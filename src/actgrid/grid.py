@@ -1,7 +1,7 @@
 """The grid: from the config to its runs, and each run's slice of the config; free of torch."""
 
 import itertools
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from actgrid import registry
 from actgrid.activations import PRESENTATION
@@ -20,7 +20,7 @@ class Run:
     @property
     def path(self) -> str:
         """The run's folder below results/runs."""
-        return "/".join(map(str, astuple(self)[1:]))
+        return f"{self.dataset}/{self.architecture}/{self.activation}/{self.seed}"
 
 
 def expand(config: dict) -> list[Run]:
@@ -92,7 +92,13 @@ def _lists(runs):
 
 def cells(config: dict) -> dict[tuple[str, str, str], str]:
     """(dataset, architecture, activation) -> the one study that it belongs to."""
-    return {(run.dataset, run.architecture, run.activation): run.study for run in expand(config)}
+    return {
+        cell: name
+        for name, study in config["studies"].items()
+        for cell in itertools.product(
+            study["datasets"], study["architectures"], activations_of(config, name)
+        )
+    }
 
 
 def pairs(config: dict, studies: list[str] | None = None) -> dict[tuple[str, str], dict]:
@@ -101,7 +107,8 @@ def pairs(config: dict, studies: list[str] | None = None) -> dict[tuple[str, str
     studies: those to look at, None all.
     """
     return {
-        (run.dataset, run.architecture): config["studies"][run.study]["protocol"]
-        for run in expand(config)
-        if studies is None or run.study in studies
+        pair: study["protocol"]
+        for name, study in config["studies"].items()
+        if studies is None or name in studies
+        for pair in itertools.product(study["datasets"], study["architectures"])
     }

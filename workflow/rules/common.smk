@@ -44,6 +44,9 @@ include: "partial.smk"
 
 RUNS = [run for run in PLANNED if run not in MISSING]
 PAIRS = grid.pairs(config)
+RUNS_OF = {pair: [] for pair in PAIRS}
+for run in RUNS:
+    RUNS_OF[run.dataset, run.architecture].append(run)
 STUDIES = grid.cells(config)
 AFTER = OWN | {name for name, entry in config["activations"].items() if entry["function"] == "transfer"}
 LEARNED = [run for run in RUNS if is_learned(run)]
@@ -119,13 +122,7 @@ def get_made_before(wildcards):
 
 def get_runs(name):
     """Input function: the files `name` of all runs of a (dataset, architecture) pair."""
-
-    def of_pair(wildcards):
-        pair = (wildcards.dataset, wildcards.architecture)
-        chosen = [run for run in RUNS if (run.dataset, run.architecture) == pair]
-        return [f"<results>/runs/{run.path}/{name}" for run in chosen]
-
-    return of_pair
+    return lambda wildcards: [f"<results>/runs/{run.path}/{name}" for run in RUNS_OF[tuple(wildcards)]]
 
 
 def get_missing():

@@ -12,12 +12,13 @@ rule train_run:
     wildcard_constraints:
         activation=one_of({run.activation for run in RUNS} - {run.activation for run in LEARNED} - AFTER),
     params:
-        settings=lambda wildcards: get_settings(wildcards.dataset, wildcards.architecture, wildcards.activation),
+        settings=signed(lambda wildcards: get_settings(wildcards.dataset, wildcards.architecture, wildcards.activation)),
     log:
         f"logs/<results>/{RUN}.log",
     threads: 1
     resources:
         gpu_slots=int(config["device"] != "cpu"),  # --resources gpu_slots=4: four runs side by side
+        **get_tmpdir(),
     conda:
         "../../environment.yml"
     shell:
