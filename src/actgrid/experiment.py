@@ -16,7 +16,7 @@ from actgrid.architectures.initialisation import initialise
 from actgrid.diagnostics import PROBE, Layers, preactivations
 from actgrid.protocol import Protocol
 from actgrid.provenance import Watch, device_name, processor, provenance
-from actgrid.training import Epoch, Parts, Tensors, confusion, train
+from actgrid.training import EVALUATION_BATCH, Epoch, Parts, Tensors, confusion, train
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 TABULATED = ("learned", "transfer")  # their tables have no room in bfloat16
@@ -76,7 +76,7 @@ def run_one(run, settings: dict, data, on_epoch=lambda epoch: None, kept=None) -
         "parameters": architectures.parameter_count(model),
         **watch.state_dict(),
         "diagnostics_seconds": layers.seconds,
-        "confusion": _confusions(run, model, parts.test, len(data.classes)),
+        "confusion": _confusions(run, model, parts.test, len(data.classes), protocol.batch_size),
         "settings": settings,
         "threads": torch.get_num_threads(),
         "data_sha256": data.sha256,
@@ -116,10 +116,10 @@ def _trained(run, model, modules, parts, protocol, settings, on_epoch, kept):
     return train(model, parts, protocol, order, after, graphs, kept), layers
 
 
-def _confusions(run, model, test, classes):
+def _confusions(run, model, test, classes, batch=0):
     """Test examples by class and predicted class: in evaluation mode and, of a network with
     dropout, in training mode too (dropout on, BatchNorm of the whole test set as one batch)."""
-    counts = {"evaluation": confusion(model.eval(), test, classes)}
+    counts = {"evaluation": confusion(model.eval(), test, classes, max(EVALUATION_BATCH, batch))}
     if any(isinstance(layer, nn.Dropout) for layer in model.modules()):
         torch.manual_seed(derived_seed(run.seed, "test dropout"))
         model = copy.deepcopy(model).train()  # a pass changes BatchNorm's running statistics
