@@ -72,52 +72,50 @@ class Linear(nn.Linear):
 
     def forward(self, x):
         large = x.numel() * self.out_features >= LEAST
-        if large and usable(x, self.weight):
+        if large and x.dim() == 2 and usable(x) and usable(self.weight):
             return _Product.apply(x, self.weight, self.bias)
         return super().forward(x)
 
 
-def usable(x, weight) -> bool:
-    """The products of these are ours."""
-    if torch.is_autocast_enabled("cpu"):
+def usable(x) -> bool:
+    """Products with this tensor are ours."""
+    if x.dtype != torch.float32 or not x.is_cpu or torch.is_autocast_enabled("cpu"):
         return False
-    if not (mkl_is_wide() or hasattr(torch.ops.mkldnn, "_linear_pointwise")):
-        return False
-    kinds = {(t.dtype, t.device.type, t.dim()) for t in (x, weight)}
-    return kinds == {(torch.float32, "cpu", 2)}
+    return mkl_is_wide() or hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias):
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, bias)
+        if not mkl_is_wide():
+            return _by_onednn(x, weight, bias)
+        return x.mm(weight.t()) if bias is None else torch.addmm(bias, x, weight.t())
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
         x, weight = ctx.saved_tensors
-        wanted = ctx.needs_input_grad
+        to_x, to_weight, to_bias = ctx.needs_input_grad
+        product = torch.mm if mkl_is_wide() else lambda a, b: _by_onednn(a, b.t())
         return (
-            _product(gradient, weight.t()) if wanted[0] else None,
-            _gradient(weight, gradient, x) if wanted[1] else None,
-            gradient.sum(0) if wanted[2] else None,
+            product(gradient, weight) if to_x else None,
+            _gradient(product, weight, gradient, x) if to_weight else None,
+            gradient.sum(0) if to_bias else None,
         )
 
 
-def _gradient(weight, gradient, x):
+def _gradient(product, weight, gradient, x):
     """gradient^T x, in memory as the weight is; None if its factors were left with the weight."""
     if not mkl_is_wide():
-        return _product(gradient.t(), x.t())
+        return product(gradient.t(), x)
     if (factors := getattr(weight, "factors", None)) is None:
-        return _product(x.t(), gradient.t()).t()
+        return product(x.t(), gradient).t()
     factors.append((gradient, x))
 
 
-def _product(a, b, bias=None):
+def _by_onednn(a, b, bias=None):
     """a b^T + bias."""
-    if mkl_is_wide():
-        return a.mm(b.t()) if bias is None else torch.addmm(bias, a, b.t())
     return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
 
 
