@@ -19,20 +19,20 @@ class Way:
     """
 
     def __init__(self, terms, bends, like):
-        self.exact = like.dtype in (torch.float32, torch.float64)
+        self.wide = like.dtype in (torch.float32, torch.float64)
         self.terms = [(*term, self._constant(y, like)) for *term, y in terms]
         self.sloped = [term[:3] for term in self.terms if term[2]]
         self.carried = any(math.inf in (-low, high) for low, high, _ in self.sloped)  # NaN
         self.bends = None
-        if bends and self.exact:
+        if bends and self.wide:
             self.bends = [(slope, self._constant(y, like), bound) for slope, y, bound in bends]
 
     def _constant(self, number, like):
-        return like.new_tensor(number) if self.exact else number
+        return like.new_tensor(number) if self.wide else number
 
     def line(self, x, slope, intercept, out=None):
         """slope * x + intercept."""
-        if self.exact:
+        if self.wide:
             return torch.add(intercept, x, alpha=slope, out=out)
         return torch.add(torch.mul(x, slope, out=out), intercept, out=out)
 
@@ -69,7 +69,7 @@ class Way:
         select(gradient, x, low, high, out).mul_(slope)
         for low, high, slope in others:
             part = select(gradient, x, low, high, spare)
-            if self.exact:
+            if self.wide:
                 out.add_(part, alpha=slope)
             else:
                 out.add_(part.mul_(slope))
