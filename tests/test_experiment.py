@@ -163,7 +163,7 @@ def test_a_network_that_collapsed_is_a_result(monkeypatch):
 def counted(model, inputs, labels):
     """Confusions of a network of two classes on a test part of one feature."""
     test = Tensors(torch.tensor(inputs)[:, None], torch.tensor(labels))
-    return experiment._confusions(SimpleNamespace(seed=3), model, test, 2)
+    return experiment._confusions(SimpleNamespace(seed=3), model, test, 2, 500)
 
 
 def normalised(*layers):

@@ -35,16 +35,18 @@ def passes(module, x, *parameters):
     return [y, *torch.autograd.grad(y, [x, *(parameters or module.parameters())], gradient)]
 
 
-class Products(TorchDispatchMode):
-    """How many products of matrices are computed within it."""
+PRODUCTS = {"mm", "addmm", "addmm_", "_linear_pointwise"}  # of matrices
+
+
+class Calls(TorchDispatchMode):
+    """The names of the operations within it."""
 
     def __init__(self):
         super().__init__()
-        self.count = 0
+        self.names = []
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        name = function.overloadpacket.__name__
-        self.count += name in ("mm", "addmm", "addmm_", "_linear_pointwise")
+        self.names.append(function.overloadpacket.__name__)
         return function(*args, **(kwargs or {}))
 
 
@@ -105,6 +107,8 @@ def test_a_step_of_sgd_is_the_same_where_the_gradient_is_left_as_factors(library
     for own, torchs in zip(ours.parameters(), plain.parameters(), strict=True):
         assert torch.allclose(own, torchs, atol=1e-6) and own.factors is None
     assert passes(ours, x)[2].norm() > 0  # between steps there is a gradient as ever
+    fresh = SGD(plain.parameters(), 0.1, momentum)
+    fresh.step()  # with the gradients that are there
 
 
 @pytest.mark.parametrize("first", [True, False])
@@ -112,9 +116,11 @@ def test_the_first_layers_input_is_given_no_gradient(first, library):
     rows, inputs, outputs = LARGE
     model = kernels.prepare(nn.Sequential(layer(inputs, outputs)), "float32")
     x = drawn(rows, inputs).requires_grad_(not first)
-    with Products() as seen:
+    with Calls() as seen:
         model(x).sum().backward()
-    assert seen.count == (2 if first else 3)  # forward, the weight's gradient, the input's
+    assert sum(name in PRODUCTS for name in seen.names) == (
+        2 if first else 3
+    )  # forward, the weight's gradient, the input's
 
 
 @pytest.mark.parametrize("shape", [(8, 200), (2, 256, 200), (0, 200), (256, 200)])
@@ -289,6 +295,13 @@ def test_large_tensors_taken_by_parts_are_the_same_to_the_last_bit(shape, order,
     for whole, by_parts in zip(*both, strict=True):
         assert torch.equal(whole[~x.isnan()], by_parts[~x.isnan()]) and whole.shape == x.shape
     assert all(torch.equal(y.isnan(), x.isnan()) for y, _ in both)
+
+
+@pytest.mark.parametrize(("slope", "passes"), [(1.0, []), (0.5, ["mul"])])
+def test_a_line_through_0_of_slope_1_is_x_itself(slope, passes):
+    with Calls() as seen:
+        piecewise.slope_relu(slope)(drawn(4, 4))
+    assert [name for name in seen.names if name in ("mul", "add")] == passes
 
 
 BOUNDED = {  # knots, how many bounds the lines are; None: f is no bound of its lines

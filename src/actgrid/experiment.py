@@ -116,7 +116,7 @@ def _trained(run, model, modules, parts, protocol, settings, on_epoch, kept):
     return train(model, parts, protocol, order, after, graphs, kept), layers
 
 
-def _confusions(run, model, test, classes, batch=0):
+def _confusions(run, model, test, classes, batch):
     """Test examples by class and predicted class: in evaluation mode and, of a network with
     dropout, in training mode too (dropout on, BatchNorm of the whole test set as one batch)."""
     counts = {"evaluation": confusion(model.eval(), test, classes, max(EVALUATION_BATCH, batch))}

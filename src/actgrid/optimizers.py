@@ -15,6 +15,8 @@ class SGD:
         self.parameters = [p for p in parameters if p.requires_grad]
         self.learning_rate, self.momentum = learning_rate, momentum
         self.velocity = [None] * len(self.parameters)
+        for parameter in self.parameters:
+            parameter.factors = None
 
     def count_on_device(self):
         """Let nothing that changes from step to step be a number of the host's; nothing does."""

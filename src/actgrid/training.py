@@ -175,12 +175,11 @@ def confusion(model, data: Tensors, classes: int, batch: int = EVALUATION_BATCH)
 def evaluate(model, data: Tensors, protocol: Protocol) -> tuple[float, float, float | None]:
     """Accuracy, mean loss and (of a single logit) ROC AUC of the network in evaluation mode."""
     model.eval()
-    meter, scores = Meter(), []
+    meter = Meter()
     for inputs, labels in batches(data, max(EVALUATION_BATCH, protocol.batch_size)):
         logits = model(inputs)
         meter.add(logits, labels, LOSSES[protocol.loss](logits, labels))
-        if logits.shape[1] == 1:
-            scores.append(logits[:, 0])
+    scores = [logits[:, 0] for logits, *_ in meter.batches if logits.shape[1] == 1]
     return *meter.result(), roc_auc(torch.cat(scores), data.labels) if scores else None
 
 

@@ -15,12 +15,13 @@ class Way:
 
     terms: f as the sum of slope * x + intercept over low < x < high, (low, high, slope, intercept).
     bends: f by bounds, see `bends`; None where it cannot be. Intercepts are tensors () there, and
-    in terms too, but for half precision, where products and sums would be of rounded ones.
+    in terms too, but for half precision, where products and sums would be of rounded ones; in
+    terms an intercept of 0 is None.
     """
 
     def __init__(self, terms, bends, like):
         self.wide = like.dtype in (torch.float32, torch.float64)
-        self.terms = [(*term, self._constant(y, like)) for *term, y in terms]
+        self.terms = [(*term, self._constant(y, like) if y else None) for *term, y in terms]
         self.sloped = [term[:3] for term in self.terms if term[2]]
         self.carried = any(math.inf in (-low, high) for low, high, _ in self.sloped)  # NaN
         self.bends = None
@@ -31,7 +32,9 @@ class Way:
         return like.new_tensor(number) if self.wide else number
 
     def line(self, x, slope, intercept, out=None):
-        """slope * x + intercept."""
+        """slope * x + intercept; x itself where that is all."""
+        if intercept is None:
+            return x if slope == 1 else torch.mul(x, slope, out=out)
         if self.wide:
             return torch.add(intercept, x, alpha=slope, out=out)
         return torch.add(torch.mul(x, slope, out=out), intercept, out=out)
