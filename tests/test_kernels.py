@@ -133,6 +133,20 @@ def test_small_empty_and_other_inputs_are_torchs_to_the_last_bit(shape, monkeypa
     assert not calls
 
 
+@pytest.mark.parametrize(
+    ("processor", "width", "mkl"),
+    [
+        ("Intel(R) Xeon(R) CPU @ 2.50GHz", "AVX512", True),
+        ("AMD EPYC", "AVX512", False),
+        ("AMD EPYC", "AVX2", True),
+    ],
+)
+def test_mkl_multiplies_where_it_takes_the_whole_width(processor, width, mkl, monkeypatch):
+    monkeypatch.setattr(kernels, "processor", lambda: processor)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: width)
+    assert kernels.mkl_is_wide.__wrapped__() == (mkl and torch.backends.mkl.is_available())
+
+
 def test_nan_and_infinity_go_through(library):
     rows, inputs, outputs = LARGE
     ours = kernels.prepare(nn.Sequential(layer(inputs, outputs)), "float32")
@@ -140,6 +154,49 @@ def test_nan_and_infinity_go_through(library):
     x[3, 0], x[5, 0] = math.nan, math.inf
     y = ours(x)
     assert y[3].isnan().all() and not y[5].isfinite().any() and y[[4, 6]].isfinite().all()
+
+
+# --- a convolution ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 3), (1, 5, 2), (3, 1, 1), (2, 3, 4)])
+def test_a_single_small_convolution_is_ours_and_as_near_to_float64_as_torchs(shape):
+    channels, *kernel = shape
+    plain = initialise(nn.Conv2d(channels, 7, kernel), torch.Generator().manual_seed(0))
+    ours = kernels.prepare(nn.Sequential(copy.deepcopy(plain)), "float32")
+    x, found = drawn(40, channels, 12, 9), []
+    gradient = drawn(*plain(x).shape, seed=1)
+    for layer in (ours, plain, copy.deepcopy(plain).double()):
+        dtype = next(layer.parameters()).dtype
+        y = layer(x.to(dtype))
+        found.append([y, *torch.autograd.grad(y, layer.parameters(), gradient.to(dtype))])
+    assert type(ours[0]) is kernels.Convolution
+    for own, torchs, true in zip(*found, strict=True):
+        assert own.shape == true.shape
+        assert (own - true).abs().max() <= 4 * (torchs - true).abs().max() + 1e-6
+
+
+OTHERS = {
+    "stride": {"stride": 2},
+    "padding": {"padding": 1},
+    "padding in words": {"padding": "same"},
+    "dilation": {"dilation": 2},
+    "groups": {"groups": 2},
+    "no bias": {"bias": False},
+    "many weights": {"in_channels": 4},
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_another_convolution_stays_torchs(what):
+    settings = {"in_channels": 2, "out_channels": 4, "kernel_size": 3} | OTHERS[what]
+    assert type(kernels.prepare(nn.Sequential(nn.Conv2d(**settings)), "float32")[0]) is nn.Conv2d
+
+
+def test_a_convolution_of_what_needs_a_gradient_is_torchs():
+    plain, x = nn.Conv2d(1, 4, 3), drawn(5, 1, 9, 9)
+    ours = kernels.prepare(nn.Sequential(copy.deepcopy(plain)), "float32")
+    assert all(map(torch.equal, passes(ours, x), passes(plain, x)))
 
 
 # --- networks -----------------------------------------------------------------------------------
