@@ -1,6 +1,7 @@
 """Many runs: planned beside empty rules; tables of made-up ones, whose work is linear."""
 
 import csv
+import hashlib
 import io
 import json
 import runpy
@@ -179,10 +180,10 @@ rule run:
 
 
 def counted(checkout, *arguments):
-    """Of a dry run its jobs, calls once the rules are read, and how often it looks for garbage."""
+    """Of a call its jobs, calls once the rules are read, and how often it looks for garbage."""
     with open(checkout / "Snakefile", "a") as file:
         file.write(COUNTED)
-    said = checkout.snakemake("-n", *arguments)
+    said = checkout.snakemake(*arguments)
     return sum(jobs(said).values()), *map(int, said.rpartition("COUNTED")[2].split())
 
 
@@ -193,9 +194,54 @@ def test_a_run_is_planned_with_few_more_calls_than_an_empty_rule(tmp_path, track
     overlay = {"studies": {"banknotes": {"seeds": list(range(20))}}}
     (ours / "more.yaml").write_text(yaml.safe_dump(overlay))
     target = "results/banknote/banknote_mlp/epochs.csv"
-    planned, calls, looks = counted(ours, target, "--configfile", "more.yaml")
+    planned, calls, looks = counted(ours, "-n", target, "--configfile", "more.yaml")
     shutil.copytree(ROOT / "workflow/profiles", empty / "profiles")
     (empty / "Snakefile").write_text(EMPTY.replace("JOBS", str(planned - 1)))
-    as_many, calls_of_empty, looks_of_empty = counted(empty)
+    as_many, calls_of_empty, looks_of_empty = counted(empty, "-n")
     assert planned == as_many > 200
     assert 0.5 < calls / calls_of_empty < 1.65 and looks < looks_of_empty / 2
+
+
+GATHERED = """
+include: "planning.smk"
+rule gather:
+    input: expand("runs/{n}", n=range(JOBS))
+    output: "a", "b", "c"
+    shell: "cat {input} | tee {output} > /dev/null"
+rule run:
+    output: "runs/{n}"
+    shell: "false"
+"""
+
+
+def gathering(folder, runs):
+    """A checkout where one table, of three files, is to be made of finished runs."""
+    checkout = Checkout(folder)
+    (folder / "runs").mkdir(parents=True)
+    for n in range(runs):
+        (folder / "runs" / str(n)).write_text(f"{n}\n")
+    shutil.copy(ROOT / "workflow/rules/planning.smk", folder)
+    (folder / "Snakefile").write_text(GATHERED.replace("JOBS", str(runs)))
+    return checkout
+
+
+def test_what_a_table_costs_snakemake_grows_with_its_runs_not_with_their_square(tmp_path):
+    one, two, four = (
+        counted(gathering(tmp_path / str(runs), runs), "--cores", "1", "a")[1]
+        for runs in (150, 300, 600)
+    )
+    assert 1.9 < (four - two) / (two - one) < 2.1
+
+
+def test_the_checksums_of_a_tables_runs_are_on_record_and_hold_back_what_was_only_touched(tmp_path):
+    checkout, call = gathering(tmp_path, 20), ("--cores", "1", "a")
+    assert jobs(checkout.snakemake(*call))["gather"] == 1
+    records = [json.loads(f.read_text()) for f in (tmp_path / ".snakemake/metadata").iterdir()]
+    digest = "sha256:" + hashlib.sha256(b"7\n").hexdigest()
+    assert [r["input_checksums"]["runs/7"] for r in records] == [digest] * 3
+    (tmp_path / "runs/7").touch()
+    assert "gather" not in jobs(checkout.snakemake(*call))
+    (tmp_path / "runs/7").write_text("seven\n")
+    assert jobs(checkout.snakemake(*call))["gather"] == 1
+    assert "seven" in (tmp_path / "c").read_text()
+    assert "gather" not in jobs(checkout.snakemake(*call))

@@ -8,6 +8,8 @@ import sys
 import zipfile
 
 import numpy as np
+import odf.table
+import odf.text
 import pandas as pd
 import pytest
 
@@ -97,6 +99,25 @@ def test_formats_bold_best_and_header(epochs, book):
     defined = set(part.split('"')[0] for part in xml.split('style:name="')[1:])
     assert used <= defined
     assert content(book, "settings.xml").count("VerticalSplitPosition") == 3
+
+
+CELLS = {  # value, kind: what odfpy is told, and what the cell shows
+    ("relu < \"tanh\" & 'co'", "plain"): ({"valuetype": "string"}, "relu < \"tanh\" & 'co'"),
+    (0.12345, "percent-bold"): ({"valuetype": "percentage", "value": "0.12345"}, "12.35%"),
+    (1e-7, "four"): ({"valuetype": "float", "value": "1e-07"}, "0.0000"),
+    (5, "plain"): ({"valuetype": "float", "value": "5.0"}, "5"),
+    (float("nan"), "two"): ({}, None),
+}
+
+
+@pytest.mark.parametrize(("value", "kind"), CELLS)
+def test_a_cell_is_written_as_by_odfpy(value, kind):
+    attributes, shown = CELLS[value, kind]
+    cell, written = odf.table.TableCell(**attributes, stylename=kind), io.StringIO()
+    if shown is not None:
+        cell.addElement(odf.text.P(text=shown))
+    cell.toXml(1, written)
+    assert tables._cell(value, kind) == written.getvalue()
 
 
 def test_infinite_mean_is_an_empty_cell(epochs):

@@ -138,5 +138,12 @@ def _nonzero(differences):
 
 def _redrawn(wins, generator):
     """The mean of a matrix of wins for DRAWS resamples of its rows and of its columns."""
-    rows, columns = (generator.multinomial(n, np.full(n, 1 / n), DRAWS) for n in wins.shape)
+    rows, columns = (_times_drawn(n, generator) for n in wins.shape)
     return ((rows @ wins) * columns).sum(axis=1) / wins.size
+
+
+def _times_drawn(n, generator):
+    """How often each of n is drawn in n draws with replacement; (DRAWS, n). A multinomial, as
+    numpy's, which takes eight times as long."""
+    drawn = generator.integers(n, size=(DRAWS, n)) + np.arange(0, DRAWS * n, n)[:, None]
+    return np.bincount(drawn.ravel(), minlength=DRAWS * n).reshape(DRAWS, n)

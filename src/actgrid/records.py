@@ -48,25 +48,31 @@ def failed_epochs(facts: dict, epochs: str) -> dict:
     diverged_epoch: a figure became NaN or infinite. constant_epoch: the first tested one since
     which the network takes every test example for the same class.
     """
-    rows = list(csv.DictReader(io.StringIO(epochs)))
+    counts = facts["confusion"]["evaluation"]
     if facts["status"] != "ok":
-        bad = [row for row in rows if {"nan", "inf", "-inf"} & set(row.values())]
-        return dict(zip(FAILED, (int((bad or rows)[-1]["epoch"]), None), strict=True))
-    return dict(zip(FAILED, (None, _constant_since(facts["confusion"], rows)), strict=True))
-
-
-def _constant_since(confusion, rows):
-    """Whether, the confusion at the end says; when, test accuracies equal to a class's share."""
-    counts = confusion["evaluation"]
+        last, *_ = rows = list(_backwards(epochs))
+        bad = (row for row in rows if {"nan", "inf", "-inf"} & set(row.values()))
+        return dict(zip(FAILED, (int(next(bad, last)["epoch"]), None), strict=True))
     if sum(map(any, zip(*counts, strict=True))) != 1:
-        return None
+        return dict.fromkeys(FAILED)
+    return dict(zip(FAILED, (None, _constant_since(counts, epochs)), strict=True))
+
+
+def _constant_since(counts, epochs):
+    """Since which epoch on test accuracies are equal to a class's share of the `counts`."""
     shares, since = [sum(row) / sum(map(sum, counts)) for row in counts], None
-    for row in filter(lambda row: row["test_accuracy"], reversed(rows)):
+    for row in filter(lambda row: row["test_accuracy"], _backwards(epochs)):
         accuracy = float(row["test_accuracy"])
         if not any(math.isclose(accuracy, share, rel_tol=1e-6) for share in shares):
             break
         since = int(row["epoch"])
     return since
+
+
+def _backwards(epochs):
+    """The rows of an epochs.csv, column -> text, the last one first."""
+    header, *lines = epochs.splitlines()
+    return (dict(zip(header.split(","), line.split(","), strict=True)) for line in reversed(lines))
 
 
 def confusion_text(document: dict) -> str:
@@ -183,5 +189,8 @@ def _rows(text, columns):
     lines = re.sub(r",nan\b", ",", body).splitlines()
     if (own := header.split(",")) == columns:
         return lines
-    rows = (dict(zip(own, line.split(","), strict=True)) for line in lines)
-    return [",".join(row.get(name, "") for name in columns) for row in rows]
+    rows = [line.split(",") for line in lines]
+    if any(len(row) != len(own) for row in rows):
+        raise ValueError(f"a line with more or fewer fields than its header: {header}")
+    places = [own.index(name) if name in own else len(own) for name in columns]
+    return [",".join(map([*row, ""].__getitem__, places)) for row in rows]

@@ -125,6 +125,15 @@ def get_runs(name):
     return lambda wildcards: [f"<results>/runs/{run.path}/{name}" for run in RUNS_OF[tuple(wildcards)]]
 
 
+def get_tables(name):
+    """Input function: the tables `name` of the pairs of a data set."""
+    return lambda wildcards: [
+        f"<results>/{dataset}/{architecture}/{name}"
+        for dataset, architecture in PAIRS
+        if dataset == wildcards.dataset
+    ]
+
+
 def get_missing():
     """(dataset, architecture, activation, seed, why, log) of the runs that a partial grid goes without."""
     results = config["pathvars"]["results"]

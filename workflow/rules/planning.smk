@@ -1,9 +1,10 @@
-# What a plan of thousands of jobs would pay for again and again; without it the plan is the same.
+# What Snakemake would do again and again for thousands of jobs and files; without it, plan and jobs are the same.
 import gc
 import inspect
 import tempfile
 
-from snakemake import jobs
+from snakemake import jobs, persistence
+from snakemake.scheduling import job_scheduler
 
 # Nearly all that a plan makes is kept; looking through it for garbage took a seventh of the time.
 gc.freeze()
@@ -30,13 +31,49 @@ def format_once(formatted):
             return None
         parts = (job, job.params, job.resources)
         if list(map(id, parts)) != list(map(id, last[0])):
-            last[:] = parts, formatted(job)
+            last[:] = parts, formatted.fget(job)
         return last[1]
 
-    return shellcmd
+    return property(shellcmd)
 
 
-# no interface of Snakemake's: where it looks different, the line is formatted each time
-shellcmd = getattr(getattr(jobs, "Job", None), "shellcmd", None)
-if isinstance(shellcmd, property):
-    jobs.Job.shellcmd = property(format_once(shellcmd.fget))
+def no_pipes(searched):
+    """Job.is_pipe_or_service_input, without a search for each input among all jobs before: no rule has either."""
+    return lambda job, path: False
+
+
+def sum_once(recorded):
+    """PersistenceBase.finished, which takes the checksums of all inputs for each output, with a memory for one job."""
+
+    async def finished(records, job):
+        workflow = records.dag.workflow
+        usual, workflow.iocache = workflow.iocache, type(workflow.iocache)(0)
+        try:
+            await recorded(records, job)
+        finally:
+            workflow.iocache = usual
+
+    return finished
+
+
+def size_once(updated):
+    """JobScheduler.update_input_sizes, without asking for the sizes of all inputs whenever a job starts."""
+
+    async def update_input_sizes(scheduler, jobs):
+        sizes = scheduler._input_sizes
+        for path in {path for job in jobs for path in job.input} - sizes.keys():
+            sizes[path] = await path.size() if await path.exists() else None
+
+    return update_input_sizes
+
+
+def replace(owner, name, make):
+    """Put what `make` makes of it in the place of an attribute; these are no interfaces: where one is not, nothing."""
+    if hasattr(owner, name):
+        setattr(owner, name, make(getattr(owner, name)))
+
+
+replace(jobs.Job, "shellcmd", format_once)
+replace(jobs.Job, "is_pipe_or_service_input", no_pipes)
+replace(persistence.PersistenceBase, "finished", sum_once)
+replace(job_scheduler.JobScheduler, "update_input_sizes", size_once)

@@ -38,7 +38,7 @@ rule collect_results:
 
 rule write_workbook:
     input:
-        epochs="<results>/epochs.csv",
+        epochs=get_tables("epochs.csv"),
         final="<results>/final_epoch.csv",
         source=modules("tables", "scores"),
     output:
