@@ -50,8 +50,8 @@ partial: $(READY)
 	$(SNAKEMAKE) --config partial=True $${CONFIG:+--configfile "$$CONFIG"}
 	@echo "The report: report/report.pdf. The runs that are missing: missing.csv beside the tables."
 
-test: $(READY)
-	$(BIN)/python -m pytest
+test: $(READY) # files side by side: some tests mostly wait
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 chaos: $(READY)
 	$(BIN)/python tests/chaos.py
