@@ -68,7 +68,7 @@ def size_once(updated):
 
 
 def replace(owner, name, make):
-    """Put what `make` makes of it in the place of an attribute; these are no interfaces: where one is not, nothing."""
+    """Put what `make` makes of an attribute in its place. None is an interface: where one is missing, nothing is done."""
     if hasattr(owner, name):
         setattr(owner, name, make(getattr(owner, name)))
 
