@@ -1,10 +1,8 @@
 # What Snakemake would do again and again for thousands of jobs and files; without it, plan and jobs are the same.
 import gc
+import importlib
 import inspect
 import tempfile
-
-from snakemake import jobs, persistence
-from snakemake.scheduling import job_scheduler
 
 # Nearly all that a plan makes is kept; looking through it for garbage took a seventh of the time.
 gc.freeze()
@@ -24,6 +22,7 @@ def signed(function):
 
 def format_once(formatted):
     """Job.shellcmd, formatted once for the three times in a row that a job is printed with it."""
+    line_of = formatted.fget
     last = [(), None]  # what it was formatted of, as far as that changes, and the line
 
     def shellcmd(job):
@@ -31,7 +30,7 @@ def format_once(formatted):
             return None
         parts = (job, job.params, job.resources)
         if list(map(id, parts)) != list(map(id, last[0])):
-            last[:] = parts, formatted.fget(job)
+            last[:] = parts, line_of(job)
         return last[1]
 
     return property(shellcmd)
@@ -67,13 +66,16 @@ def size_once(updated):
     return update_input_sizes
 
 
-def replace(owner, name, make):
-    """Put what `make` makes of an attribute in its place. None is an interface: where one is missing, nothing is done."""
-    if hasattr(owner, name):
-        setattr(owner, name, make(getattr(owner, name)))
+def replace(module, owner, name, make):
+    """Put what `make` makes of a method of Snakemake's in its place; where there is none such, do nothing."""
+    try:
+        found = getattr(importlib.import_module(f"snakemake.{module}"), owner)
+        setattr(found, name, make(getattr(found, name)))
+    except (ImportError, AttributeError):  # none is an interface
+        return
 
 
-replace(jobs.Job, "shellcmd", format_once)
-replace(jobs.Job, "is_pipe_or_service_input", no_pipes)
-replace(persistence.PersistenceBase, "finished", sum_once)
-replace(job_scheduler.JobScheduler, "update_input_sizes", size_once)
+replace("jobs", "Job", "shellcmd", format_once)
+replace("jobs", "Job", "is_pipe_or_service_input", no_pipes)
+replace("persistence", "PersistenceBase", "finished", sum_once)
+replace("scheduling.job_scheduler", "JobScheduler", "update_input_sizes", size_once)
