@@ -187,7 +187,7 @@ def test_rules_import_the_grid_the_config_and_registries_only(path):
     checks = {"config", "config_file", "claim_checks"}
     assert ours(text) <= {"grid", *checks, "activations", "architectures", "data"}
     standard = {"fcntl", "functools", "hashlib", "json", "os", "pathlib", "re", "sys"}
-    standard |= {"gc", "inspect", "tempfile"}
+    standard |= {"gc", "importlib", "inspect", "tempfile"}
     assert foreign(text) <= standard | {"snakemake"}
 
 
