@@ -55,17 +55,6 @@ def sum_once(recorded):
     return finished
 
 
-def size_once(updated):
-    """JobScheduler.update_input_sizes, without asking for the sizes of all inputs whenever a job starts."""
-
-    async def update_input_sizes(scheduler, jobs):
-        sizes = scheduler._input_sizes
-        for path in {path for job in jobs for path in job.input} - sizes.keys():
-            sizes[path] = await path.size() if await path.exists() else None
-
-    return update_input_sizes
-
-
 def replace(module, owner, name, make):
     """Put what `make` makes of a method of Snakemake's in its place; where there is none such, do nothing."""
     try:
@@ -78,4 +67,3 @@ def replace(module, owner, name, make):
 replace("jobs", "Job", "shellcmd", format_once)
 replace("jobs", "Job", "is_pipe_or_service_input", no_pipes)
 replace("persistence", "PersistenceBase", "finished", sum_once)
-replace("scheduling.job_scheduler", "JobScheduler", "update_input_sizes", size_once)
